@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What an author is told about an object.  A finding never names another tenant's objects (wall W7, I19).
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::origin::Origin;
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Worth knowing; nothing is lost.
+    Info,
+    /// Something was ignored; the rest is served.
+    Warning,
+    /// Something that was asked for is not served.
+    Error,
+}
+
+/// What was found: stable words, used in status conditions, Events and `postern validate`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// The hostname belongs to another tenant.
+    HostNotOwned,
+    /// The hostname was released a short while ago and is quarantined.
+    HostQuarantined,
+    /// Not a hostname that can be claimed: empty, `*`, one label, an address, a public suffix, not LDH.
+    HostInvalid,
+    /// The namespace belongs to no tenant (`tenancy.mode: declared`).
+    NamespaceNotAdmitted,
+    /// Two Tenant objects want the same namespace or domain.
+    TenantConflict,
+    /// The Secret does not exist.
+    SecretNotFound,
+    /// The Secret has no usable `tls.crt` and `tls.key`.
+    SecretInvalid,
+    /// The certificate does not cover the hostname.
+    CertificateMismatch,
+    /// The certificate is expired or not yet valid; it is served nevertheless.
+    CertificateExpired,
+    /// The Service does not exist.
+    ServiceNotFound,
+    /// The Service has no such port.
+    ServicePortNotFound,
+    /// The Service has no endpoint that serves.
+    NoEndpoints,
+    /// ExternalName Services are not allowed.
+    ExternalNameNotAllowed,
+    /// The address is one that tenants' backends may not have.
+    EgressDenied,
+    /// The endpoint's Pod lives in another namespace than its Service.
+    EndpointNotOwned,
+    /// The reference crosses a boundary and is not permitted.
+    RefNotPermitted,
+    /// The field, or its value, is not supported; what it guards is closed.
+    Unsupported,
+    /// A value that cannot be used.
+    InvalidValue,
+    /// No IngressClass of ours has that name.
+    ClassNotFound,
+    /// No entry point has that name.
+    EntryPointNotFound,
+    /// Another object of the same tenant declares the same host and path, and is older.
+    RouteShadowed,
+    /// Two objects of one tenant disagree on the TLS policy of a host; the strictest wins.
+    TlsPolicyConflict,
+    /// The same object was declared twice.
+    DuplicateObject,
+    /// The file cannot be read or parsed.
+    FileInvalid,
+    /// More than a limit allows.
+    LimitExceeded,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// One thing to tell an author: what, where, why, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// How bad.
+    pub severity: Severity,
+    /// What.
+    pub reason: Reason,
+    /// Which object, and where it stands.
+    pub origin: Origin,
+    /// Which field of it: `spec.rules[0].host`; empty for the whole object.
+    pub field: Arc<str>,
+    /// Why, in a sentence without a full stop.
+    pub message: String,
+    /// What to do, in a sentence without a full stop.
+    pub remedy: &'static str,
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What tenants have declared, in Postern's words, references still by name.
+//!
+//! This crate holds nouns only: no I/O, no clock, no async. `source` fills a [`World`], `compile` reads it.
+
+pub mod backend;
+pub mod change;
+pub mod claim;
+pub mod finding;
+pub mod grant;
+pub mod host;
+pub mod origin;
+pub mod path;
+pub mod reference;
+pub mod report;
+pub mod route;
+pub mod secret;
+pub mod settings;
+pub mod tenant;
+pub mod world;
+
+pub use backend::{AppProtocol, Endpoint, EndpointSlice, Service, ServiceKind, ServicePort};
+pub use change::{Change, Changes, Object};
+pub use claim::{ClaimRecord, ClaimState};
+pub use finding::{Finding, Reason, Severity};
+pub use grant::{Grant, GrantFrom, GrantTo};
+pub use host::{Host, HostPattern, InvalidHost};
+pub use origin::{Kind, ObjectKey, Origin, Place, Timestamp};
+pub use reference::{Declarable, Ref};
+pub use report::Report;
+pub use route::{
+    BackendUse, CertificateUse, ClassSelection, EntryPointSelection, HttpRoutes, HttpRule,
+    PathMatch, PortName, TlsUse,
+};
+pub use secret::{Secret, SecretBytes};
+pub use settings::{EgressPolicy, EntryPoint, EntryPointId, EntryPointSet, Settings, TenancyMode};
+pub use tenant::{IngressClass, Namespace, Tenancy, TenantId, TenantSpec};
+pub use world::{NamespaceModel, TenantModel, World};

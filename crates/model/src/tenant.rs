@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The unit of isolation: of compiling, serving, counting and reporting.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use crate::finding::{Finding, Reason, Severity};
+use crate::host::HostPattern;
+use crate::origin::{ObjectKey, Origin};
+use crate::settings::TenancyMode;
+
+/// A tenant's identity.  Made only by [`Tenancy`]: nothing read from the wire or from an object's spec can become one.
+///
+/// ```
+/// let id = postern_model::Tenancy::default().tenant_of("acme").expect("each namespace is a tenant");
+/// assert_eq!(id.to_string(), "acme");
+/// ```
+/// ```compile_fail
+/// let id: postern_model::TenantId = "acme".into();
+/// assert_eq!(id.to_string(), "acme");
+/// ```
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TenantId(Identity);
+
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Identity {
+    Single,
+    Namespace(Arc<str>),
+    Declared(Arc<str>),
+}
+
+impl fmt::Display for TenantId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Identity::Single => f.write_str("default"),
+            Identity::Namespace(name) => f.write_str(name),
+            // A kind in front, so that a Tenant object and a namespace of one name stay two tenants in every signal.
+            Identity::Declared(name) => write!(f, "tenant/{name}"),
+        }
+    }
+}
+
+impl fmt::Debug for TenantId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A `postern.dev/v1alpha1` Tenant: what the operator decides about one tenant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TenantSpec {
+    /// Which Tenant object.
+    pub origin: Origin,
+    /// Its namespaces, by name.
+    pub namespaces: BTreeSet<Arc<str>>,
+    /// Its namespaces, by labels that only the operator sets (`spec.namespaceSelector.matchLabels`).
+    pub namespace_labels: BTreeMap<Arc<str>, Arc<str>>,
+    /// Names that only this tenant may use.
+    pub domains: Vec<HostPattern>,
+    /// The entry points that it may use; empty: all.
+    pub entry_points: Vec<Arc<str>>,
+    /// Whether its host-less rules also answer for names that nobody owns.
+    pub allow_catch_all: bool,
+    /// The lowest TLS version that it accepts is 1.3 (`spec.tls.minVersion: VersionTLS13`).
+    pub require_tls13: bool,
+    /// The most certificates and routes; none: no limit of its own.
+    pub max_routes: Option<u32>,
+}
+
+/// A `v1` Namespace, as far as tenancy cares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Namespace {
+    /// Which namespace.
+    pub origin: Origin,
+    /// Its labels.
+    pub labels: BTreeMap<Arc<str>, Arc<str>>,
+}
+
+/// A `networking.k8s.io/v1` IngressClass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IngressClass {
+    /// Which class.
+    pub origin: Origin,
+    /// `spec.controller`
+    pub controller: Arc<str>,
+    /// Annotation `ingressclass.kubernetes.io/is-default-class`.
+    pub is_default: bool,
+}
+
+/// The map from namespaces to tenants: the boundary, which only the operator can draw.
+#[derive(Clone, Debug, Default)]
+pub struct Tenancy {
+    mode: TenancyMode,
+    declared: BTreeMap<Arc<str>, TenantId>,
+    specs: BTreeMap<TenantId, Arc<TenantSpec>>,
+}
+
+impl Tenancy {
+    /// Draws the boundary.  Where two Tenant objects want one namespace, the older has it; the younger one's namespace
+    /// is named in a finding.
+    pub fn settle<'a>(
+        mode: TenancyMode,
+        specs: impl Iterator<Item = &'a Arc<TenantSpec>>,
+        namespaces: &BTreeMap<Arc<str>, Arc<Namespace>>,
+    ) -> (Self, Vec<Finding>) {
+        let mut tenancy = Self { mode, ..Self::default() };
+        let mut findings = Vec::new();
+        if mode == TenancyMode::Off {
+            return (tenancy, findings);
+        }
+        let mut specs: Vec<_> = specs.collect();
+        specs.sort_by(|a, b| a.origin.age().cmp(&b.origin.age()));
+        for spec in specs {
+            let id = TenantId(Identity::Declared(spec.origin.key.name.clone()));
+            for name in wanted_namespaces(spec, namespaces) {
+                let holder = tenancy.declared.entry(name.clone()).or_insert_with(|| id.clone());
+                if *holder != id {
+                    findings.push(namespace_taken(spec, &name));
+                }
+            }
+            tenancy.specs.insert(id, spec.clone());
+        }
+        (tenancy, findings)
+    }
+
+    /// The tenant of a namespace; nothing in mode `declared` for a namespace that no Tenant lists.
+    pub fn tenant_of(&self, namespace: &str) -> Option<TenantId> {
+        match self.mode {
+            TenancyMode::Off => Some(TenantId(Identity::Single)),
+            TenancyMode::Declared => self.declared.get(namespace).cloned(),
+            TenancyMode::Namespace => Some(
+                self.declared
+                    .get(namespace)
+                    .cloned()
+                    .unwrap_or_else(|| TenantId(Identity::Namespace(namespace.into()))),
+            ),
+        }
+    }
+
+    /// What the operator decided about a tenant.
+    pub fn spec(&self, tenant: &TenantId) -> Option<&Arc<TenantSpec>> {
+        self.specs.get(tenant)
+    }
+
+    /// Every declared tenant with its spec, in a fixed order.
+    pub fn specs(&self) -> impl Iterator<Item = (&TenantId, &Arc<TenantSpec>)> {
+        self.specs.iter()
+    }
+
+    /// Whether a tenant's host-less rules answer for names that nobody owns.
+    pub fn allows_catch_all(&self, tenant: &TenantId) -> bool {
+        tenant.0 == Identity::Single || self.spec(tenant).is_some_and(|spec| spec.allow_catch_all)
+    }
+}
+
+fn wanted_namespaces(
+    spec: &TenantSpec,
+    namespaces: &BTreeMap<Arc<str>, Arc<Namespace>>,
+) -> BTreeSet<Arc<str>> {
+    let mut wanted = spec.namespaces.clone();
+    if !spec.namespace_labels.is_empty() {
+        let labelled = namespaces.iter().filter(|(_, namespace)| {
+            spec.namespace_labels.iter().all(|(k, v)| namespace.labels.get(k) == Some(v))
+        });
+        wanted.extend(labelled.map(|(name, _)| name.clone()));
+    }
+    wanted
+}
+
+fn namespace_taken(spec: &TenantSpec, namespace: &str) -> Finding {
+    Finding {
+        severity: Severity::Error,
+        reason: Reason::TenantConflict,
+        origin: spec.origin.clone(),
+        field: "spec.namespaces".into(),
+        message: format!("namespace {namespace} already belongs to an older Tenant"),
+        remedy: "list the namespace in one Tenant only",
+    }
+}
+
+/// A finding about an object whose namespace belongs to no tenant.
+pub(crate) fn not_admitted(origin: Origin) -> (ObjectKey, Finding) {
+    let finding = Finding {
+        severity: Severity::Error,
+        reason: Reason::NamespaceNotAdmitted,
+        message: format!(
+            "namespace {} belongs to no Tenant, and tenancy.mode is declared",
+            origin.key.namespace
+        ),
+        field: "metadata.namespace".into(),
+        remedy: "ask the operator to list the namespace in a Tenant",
+        origin,
+    };
+    (finding.origin.key.clone(), finding)
+}

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: Apache-2.0
+//! All that is declared, filed by tenant (wall W1).  An object is filed by its namespace; no caller can say otherwise.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::backend::{EndpointSlice, Service};
+use crate::change::{Change, Changes, Object};
+use crate::claim::ClaimRecord;
+use crate::finding::Finding;
+use crate::grant::Grant;
+use crate::host::HostPattern;
+use crate::origin::{Kind, ObjectKey, Origin, Timestamp};
+use crate::route::HttpRoutes;
+use crate::secret::Secret;
+use crate::settings::Settings;
+use crate::tenant::{IngressClass, Namespace, Tenancy, TenantId, TenantSpec, not_admitted};
+
+type Named<T> = BTreeMap<Arc<str>, Arc<T>>;
+
+/// What one namespace declares.
+#[derive(Clone, Debug, Default)]
+pub struct NamespaceModel {
+    /// Routes by name.
+    pub routes: Named<HttpRoutes>,
+    /// Secrets by name.
+    pub secrets: Named<Secret>,
+    /// Services by name.
+    pub services: Named<Service>,
+    /// Slices by the name of their Service, then by their own.
+    pub slices: BTreeMap<Arc<str>, Named<EndpointSlice>>,
+    /// Grants by name.
+    pub grants: Named<Grant>,
+    /// The Service of each slice: a slice may move to another by a change of its label.
+    slice_service: BTreeMap<Arc<str>, Arc<str>>,
+}
+
+/// What one tenant declares: its namespaces.
+#[derive(Clone, Debug, Default)]
+pub struct TenantModel {
+    /// By name.
+    pub namespaces: BTreeMap<Arc<str>, NamespaceModel>,
+}
+
+/// All that is declared at one moment.
+#[derive(Debug, Default)]
+pub struct World {
+    settings: Settings,
+    now: Timestamp,
+    tenancy: Tenancy,
+    tenancy_findings: Vec<Finding>,
+    tenants: BTreeMap<TenantId, TenantModel>,
+    /// Namespaces that no tenant has: kept, so that a Tenant that comes later finds them, but never compiled.
+    strangers: BTreeMap<Arc<str>, NamespaceModel>,
+    namespaces: BTreeMap<Arc<str>, Arc<Namespace>>,
+    classes: Named<IngressClass>,
+    specs: Named<TenantSpec>,
+    claims: BTreeMap<HostPattern, ClaimRecord>,
+    source_findings: BTreeMap<Arc<str>, Vec<Finding>>,
+    changes: Changes,
+}
+
+impl World {
+    /// An empty world under these settings.
+    pub fn new(settings: Settings) -> Self {
+        let (tenancy, _) = Tenancy::settle(settings.tenancy, [].into_iter(), &BTreeMap::new());
+        Self { settings, tenancy, changes: Changes::Everything, ..Self::default() }
+    }
+
+    /// Files an object under the tenant of its namespace, replacing the one of the same key.
+    pub fn declare(&mut self, object: Object) {
+        let key = object.key().clone();
+        self.put(&key, Some(object));
+    }
+
+    /// Takes an object out; one that is not there changes nothing.
+    pub fn withdraw(&mut self, key: &ObjectKey) {
+        self.put(key, None);
+    }
+
+    /// Replaces what reading one file (or one watch) had to say about input that is no object.
+    pub fn note(&mut self, about: Arc<str>, findings: Vec<Finding>) {
+        if findings.is_empty() {
+            self.source_findings.remove(&about);
+        } else {
+            self.source_findings.insert(about, findings);
+        }
+    }
+
+    /// Records claims that a compile settled, so that incumbents stay.
+    pub fn record(&mut self, claims: impl IntoIterator<Item = ClaimRecord>) {
+        for claim in claims {
+            self.claims.insert(claim.pattern.clone(), claim);
+        }
+    }
+
+    /// Tells the time, which `compile` may not ask for itself; quarantines end by it.
+    pub fn tell_time(&mut self, now: Timestamp) {
+        self.now = now;
+    }
+
+    /// What changed since this was last called.
+    pub fn take_changes(&mut self) -> Changes {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// The settings.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The time that was last told.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// The boundary.
+    pub fn tenancy(&self) -> &Tenancy {
+        &self.tenancy
+    }
+
+    /// Every tenant that has declared anything, in a fixed order.
+    pub fn tenants(&self) -> impl Iterator<Item = (&TenantId, &TenantModel)> {
+        self.tenants.iter()
+    }
+
+    /// One tenant's declarations.
+    pub fn tenant(&self, id: &TenantId) -> Option<&TenantModel> {
+        self.tenants.get(id)
+    }
+
+    /// The UID of a namespace, where one is known.
+    pub fn namespace_uid(&self, name: &str) -> Option<&Arc<str>> {
+        self.namespaces.get(name).and_then(|namespace| namespace.origin.uid.as_ref())
+    }
+
+    /// The IngressClasses, by name.
+    pub fn classes(&self) -> &BTreeMap<Arc<str>, Arc<IngressClass>> {
+        &self.classes
+    }
+
+    /// The recorded claims, by name.
+    pub fn claims(&self) -> &BTreeMap<HostPattern, ClaimRecord> {
+        &self.claims
+    }
+
+    /// Findings that are about no tenant's compiled object: unreadable files, conflicts between Tenant objects, and
+    /// routes in namespaces that belong to no tenant.
+    pub fn findings(&self) -> impl Iterator<Item = Finding> + '_ {
+        let strangers = self.strangers.values().flat_map(|model| model.routes.values());
+        let refused = strangers.map(|routes| not_admitted(routes.origin.clone()).1);
+        let read = self.source_findings.values().flatten();
+        read.chain(&self.tenancy_findings).cloned().chain(refused)
+    }
+
+    fn put(&mut self, key: &ObjectKey, object: Option<Object>) {
+        let before = match self.place(key, object.clone()) {
+            Placed::Global => return self.redraw(),
+            Placed::Claim => {
+                self.changes = Changes::Everything;
+                return;
+            }
+            Placed::Nowhere => return,
+            Placed::Filed(before) => before,
+        };
+        let Some(tenant) = self.tenancy.tenant_of(&key.namespace) else { return };
+        if before == object {
+            return;
+        }
+        let change = Change { tenant, before, after: object };
+        match &mut self.changes {
+            Changes::Everything => {}
+            Changes::Some(changes) => changes.push(change),
+            none @ Changes::None => *none = Changes::Some(vec![change]),
+        }
+    }
+
+    fn place(&mut self, key: &ObjectKey, object: Option<Object>) -> Placed {
+        let name = &key.name;
+        match key.kind {
+            Kind::Namespace => swap(&mut self.namespaces, name, object.and_then(namespace)),
+            Kind::IngressClass => swap(&mut self.classes, name, object.and_then(class)),
+            Kind::Tenant => swap(&mut self.specs, name, object.and_then(spec)),
+            Kind::HostClaim => {
+                if let Some(Object::HostClaim(_, claim)) = object {
+                    self.claims.insert(claim.pattern.clone(), (*claim).clone());
+                }
+                // A HostClaim that goes does not free its name by itself: the ledger releases and quarantines.
+                Placed::Claim
+            }
+            Kind::File => Placed::Nowhere,
+            _ => {
+                let model = self.namespace_mut(&key.namespace);
+                Placed::Filed(model.swap(key, object))
+            }
+        }
+    }
+
+    fn namespace_mut(&mut self, namespace: &Arc<str>) -> &mut NamespaceModel {
+        match self.tenancy.tenant_of(namespace) {
+            Some(id) => {
+                self.tenants.entry(id).or_default().namespaces.entry(namespace.clone()).or_default()
+            }
+            None => self.strangers.entry(namespace.clone()).or_default(),
+        }
+    }
+
+    /// Draws the boundary anew and files every namespace again.
+    fn redraw(&mut self) {
+        let (tenancy, findings) =
+            Tenancy::settle(self.settings.tenancy, self.specs.values(), &self.namespaces);
+        self.tenancy = tenancy;
+        self.tenancy_findings = findings;
+        let filed = std::mem::take(&mut self.tenants).into_values().flat_map(|t| t.namespaces);
+        let all: Vec<_> = filed.chain(std::mem::take(&mut self.strangers)).collect();
+        for (name, model) in all {
+            *self.namespace_mut(&name) = model;
+        }
+        self.changes = Changes::Everything;
+    }
+}
+
+enum Placed {
+    Global,
+    Claim,
+    Nowhere,
+    Filed(Option<Object>),
+}
+
+fn swap<T: PartialEq>(map: &mut Named<T>, name: &Arc<str>, value: Option<Arc<T>>) -> Placed {
+    let same = map.get(name) == value.as_ref();
+    match value {
+        Some(value) => map.insert(name.clone(), value),
+        None => map.remove(name),
+    };
+    if same { Placed::Nowhere } else { Placed::Global }
+}
+
+fn namespace(object: Object) -> Option<Arc<Namespace>> {
+    if let Object::Namespace(o) = object { Some(o) } else { None }
+}
+
+fn class(object: Object) -> Option<Arc<IngressClass>> {
+    if let Object::IngressClass(o) = object { Some(o) } else { None }
+}
+
+fn spec(object: Object) -> Option<Arc<TenantSpec>> {
+    if let Object::Tenant(o) = object { Some(o) } else { None }
+}
+
+impl NamespaceModel {
+    fn swap(&mut self, key: &ObjectKey, object: Option<Object>) -> Option<Object> {
+        macro_rules! swap {
+            ($map:expr, $variant:ident) => {
+                match object {
+                    Some(Object::$variant(o)) => $map.insert(key.name.clone(), o),
+                    _ => $map.remove(&key.name),
+                }
+                .map(Object::$variant)
+            };
+        }
+        match key.kind {
+            Kind::Ingress => swap!(self.routes, HttpRoutes),
+            Kind::Secret => swap!(self.secrets, Secret),
+            Kind::Service => swap!(self.services, Service),
+            Kind::ReferenceGrant => swap!(self.grants, Grant),
+            Kind::EndpointSlice => self.swap_slice(key, object),
+            _ => None,
+        }
+    }
+
+    fn swap_slice(&mut self, key: &ObjectKey, object: Option<Object>) -> Option<Object> {
+        let before = self.remove_slice(&key.name);
+        if let Some(Object::EndpointSlice(slice)) = object {
+            self.slice_service.insert(key.name.clone(), slice.service.clone());
+            self.slices.entry(slice.service.clone()).or_default().insert(key.name.clone(), slice);
+        }
+        before.map(Object::EndpointSlice)
+    }
+
+    fn remove_slice(&mut self, name: &str) -> Option<Arc<EndpointSlice>> {
+        let service = self.slice_service.remove(name)?;
+        let named = self.slices.get_mut(&service)?;
+        let slice = named.remove(name);
+        if named.is_empty() {
+            self.slices.remove(&service);
+        }
+        slice
+    }
+}
+
+/// The origin of an object that only its key is known of.
+impl From<ObjectKey> for Origin {
+    fn from(key: ObjectKey) -> Self {
+        Self::bare(key)
+    }
+}

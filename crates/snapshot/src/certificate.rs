@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A certificate chain with its key, checked once when it is declared.
+
+use std::fmt;
+use std::sync::Arc;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use postern_model::{Host, HostPattern, Timestamp};
+use rustls::crypto::aws_lc_rs::sign::any_supported_type;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
+use rustls::{SignatureAlgorithm, SignatureScheme};
+use x509_parser::extensions::GeneralName;
+use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::public_key::PublicKey;
+
+/// The most bytes of one PEM text (a Secret bomb is refused before it is parsed).
+const MAX_PEM: usize = 64 * 1024;
+/// The most certificates of a chain.
+const MAX_CHAIN: usize = 10;
+/// The most names of a certificate.
+const MAX_NAMES: usize = 100;
+/// The most bits of an RSA key: a handshake costs its owner's neighbours time.
+const MAX_RSA_BITS: usize = 4096;
+
+/// A chain and its private key, which belong together.
+pub struct Certificate {
+    key: Arc<CertifiedKey>,
+    names: Box<[HostPattern]>,
+    not_before: Timestamp,
+    not_after: Timestamp,
+    fingerprint: [u8; 32],
+}
+
+impl Certificate {
+    /// Parses PEM texts, as in `tls.crt` and `tls.key`: the leaf first, PKCS#8, PKCS#1 or SEC1.
+    pub fn parse(chain: &[u8], key: &[u8]) -> Result<Self, CertificateError> {
+        if chain.len() > MAX_PEM || key.len() > MAX_PEM {
+            return Err(CertificateError::TooLarge);
+        }
+        let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(chain)
+            .collect::<Result<_, _>>()
+            .map_err(|_| CertificateError::ChainPem)?;
+        let leaf = chain.first().ok_or(CertificateError::ChainEmpty)?;
+        if chain.len() > MAX_CHAIN {
+            return Err(CertificateError::TooLarge);
+        }
+        let (_, parsed) = X509Certificate::from_der(leaf).map_err(|_| CertificateError::Leaf)?;
+        if let Ok(PublicKey::RSA(rsa)) = parsed.public_key().parsed()
+            && rsa.key_size() > MAX_RSA_BITS
+        {
+            return Err(CertificateError::KeyTooLong);
+        }
+        let names = names(&parsed)?;
+        let validity = parsed.validity();
+        let not_before = Timestamp(validity.not_before.timestamp());
+        let not_after = Timestamp(validity.not_after.timestamp());
+        let mut fingerprint = [0; 32];
+        fingerprint.copy_from_slice(digest(&SHA256, leaf).as_ref());
+        let der = PrivateKeyDer::from_pem_slice(key).map_err(|_| CertificateError::KeyPem)?;
+        let signer = any_supported_type(&der).map_err(|_| CertificateError::Key)?;
+        let key = CertifiedKey::new(chain, signer);
+        key.keys_match().map_err(|_| CertificateError::KeyMismatch)?;
+        Ok(Self { key: Arc::new(key), names, not_before, not_after, fingerprint })
+    }
+
+    /// The chain and the key, for the handshake.
+    pub fn key(&self) -> &Arc<CertifiedKey> {
+        &self.key
+    }
+
+    /// The DNS names of the leaf; its common name if it has none.
+    pub fn names(&self) -> &[HostPattern] {
+        &self.names
+    }
+
+    /// Whether the leaf is for every name of `pattern` (a wildcard is covered only by the same wildcard).
+    pub fn covers(&self, pattern: &HostPattern) -> bool {
+        self.names.iter().any(|name| match pattern {
+            HostPattern::Exact(host) => name.matches(host),
+            HostPattern::Wildcard(_) => name == pattern,
+        })
+    }
+
+    /// Whether the leaf names `host` itself, not only through a wildcard.
+    pub fn names_exactly(&self, host: &Host) -> bool {
+        self.names.iter().any(|name| matches!(name, HostPattern::Exact(exact) if exact == host))
+    }
+
+    /// The first second of its validity.
+    pub fn not_before(&self) -> Timestamp {
+        self.not_before
+    }
+
+    /// The last second of its validity.
+    pub fn not_after(&self) -> Timestamp {
+        self.not_after
+    }
+
+    /// SHA-256 of the leaf.
+    pub fn fingerprint(&self) -> &[u8; 32] {
+        &self.fingerprint
+    }
+
+    /// What a handshake costs, in units of one with ECDSA P-256 (measured: RSA-2048 costs four times as much; RSA grows
+    /// with the cube of its length).
+    pub fn handshake_cost(&self) -> u32 {
+        if self.key.key.algorithm() != SignatureAlgorithm::RSA {
+            return 1;
+        }
+        let bits = self.rsa_bits();
+        if bits <= 2048 {
+            4
+        } else if bits <= 3072 {
+            12
+        } else {
+            28
+        }
+    }
+
+    fn rsa_bits(&self) -> usize {
+        // The length of an RSA signature is the length of the modulus.
+        let signature = self.key.key.choose_scheme(&[SignatureScheme::RSA_PSS_SHA256]);
+        signature.and_then(|s| s.sign(b"").ok()).map_or(4096, |s| s.len() * 8)
+    }
+}
+
+fn names(leaf: &X509Certificate<'_>) -> Result<Box<[HostPattern]>, CertificateError> {
+    let san = leaf.subject_alternative_name().map_err(|_| CertificateError::Leaf)?;
+    let general = san.map(|extension| extension.value.general_names.as_slice()).unwrap_or_default();
+    if general.len() > MAX_NAMES {
+        return Err(CertificateError::TooManyNames);
+    }
+    let dns: Vec<&str> = general
+        .iter()
+        .filter_map(|name| if let GeneralName::DNSName(name) = name { Some(*name) } else { None })
+        .collect();
+    let common = leaf.subject().iter_common_name().filter_map(|cn| cn.as_str().ok());
+    let texts: Vec<&str> = if dns.is_empty() { common.collect() } else { dns };
+    // A name that no host can have (an address, an underscore) is no reason to refuse the others.
+    Ok(texts.into_iter().filter_map(|text| HostPattern::parse(text).ok()).collect())
+}
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Certificate").field("names", &self.names).finish_non_exhaustive()
+    }
+}
+
+/// Why a Secret is no certificate that can be served.  Never quotes what it was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CertificateError {
+    /// Over a limit of size.
+    #[error("the chain has more than 64 KiB or more than 10 certificates")]
+    TooLarge,
+    /// `tls.crt` is not PEM.
+    #[error("tls.crt is not PEM")]
+    ChainPem,
+    /// `tls.crt` has no certificate.
+    #[error("tls.crt has no certificate")]
+    ChainEmpty,
+    /// The leaf is not X.509.
+    #[error("the first certificate of tls.crt is not valid X.509")]
+    Leaf,
+    /// More than 100 names.
+    #[error("the certificate has more than 100 names")]
+    TooManyNames,
+    /// `tls.key` is not PEM.
+    #[error("tls.key is not a PEM private key")]
+    KeyPem,
+    /// Not a key that can sign: RSA of 2048 to 4096 bits, ECDSA P-256, P-384 or P-521, Ed25519.
+    #[error("tls.key is not an RSA, ECDSA or Ed25519 key that can sign")]
+    Key,
+    /// RSA above 4096 bits.
+    #[error("the RSA key is longer than 4096 bits")]
+    KeyTooLong,
+    /// Key and leaf are no pair.
+    #[error("tls.key does not belong to the first certificate of tls.crt")]
+    KeyMismatch,
+}

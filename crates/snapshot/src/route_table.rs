@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The routes of one host, in the order in which they are tried.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use postern_model::{EntryPointId, EntryPointSet, HostPattern, ObjectKey, PathMatch};
+
+use crate::backend::BackendSlot;
+
+/// What a route does with a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Forwards it to a backend of the route's tenant.
+    Forward(BackendSlot),
+    /// Answers 503: something that the route needs is missing, and it does not fall through to a weaker route (I9).
+    Closed(Closed),
+}
+
+/// Why a route is closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Closed {
+    /// Its backend cannot be resolved.
+    BackendUnresolved,
+    /// A security-bearing reference cannot be honoured; the field's name.
+    Unsupported(Arc<str>),
+}
+
+/// The order of routes within a host; the smallest is tried first.
+///
+/// The most specific host pattern first (Kubernetes Ingress, "Hostname wildcards"), default backends last, then priority
+/// (Traefik: explicit, else the length of the rule), exact paths before prefixes of the same length, then the oldest
+/// object.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Precedence {
+    /// 0: the host itself; 1: its wildcard; 2: any host.
+    pub host_rank: u8,
+    /// Default backends come last.
+    pub is_default: bool,
+    /// Higher first.
+    pub priority: Reverse<i64>,
+    /// Ties: the age rank of the object within the tenant, then the rule's position.
+    pub age: (bool, i64, Arc<str>, u32),
+    /// Ties among equally old: the object.
+    pub object: ObjectKey,
+    /// Ties within one object.
+    pub position: u32,
+}
+
+/// One route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The object that declared it.
+    pub object: ObjectKey,
+    /// The field in that object.
+    pub field: Arc<str>,
+    /// The host as declared; nothing: every host of the tenant.
+    pub host: Option<HostPattern>,
+    /// Which paths.
+    pub path: PathMatch,
+    /// Where it is served.
+    pub entry_points: EntryPointSet,
+    /// Its place.
+    pub precedence: Precedence,
+    /// What it does.
+    pub action: Action,
+}
+
+/// The routes of one host, sorted by precedence.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RouteTable {
+    routes: Box<[Arc<Route>]>,
+}
+
+impl RouteTable {
+    /// Sorts the routes.
+    pub fn new(mut routes: Vec<Arc<Route>>) -> Self {
+        routes.sort_by(|a, b| a.precedence.cmp(&b.precedence));
+        Self { routes: routes.into_boxed_slice() }
+    }
+
+    /// The first route that matches.  `path` is in normal form ([`postern_model::path::normalize`]).
+    pub fn find(&self, entry_point: EntryPointId, path: &str) -> Option<&Arc<Route>> {
+        self.routes
+            .iter()
+            .find(|route| route.entry_points.contains(entry_point) && matches(&route.path, path))
+    }
+
+    /// All routes in their order.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Route>> {
+        self.routes.iter()
+    }
+}
+
+/// Whether a path condition holds for a path in normal form.
+pub fn matches(condition: &PathMatch, path: &str) -> bool {
+    match condition {
+        PathMatch::Exact(exact) => path == &**exact,
+        PathMatch::StringPrefix(prefix) => path.starts_with(&**prefix),
+        // Kubernetes: element by element, and a trailing slash of the prefix is ignored.
+        PathMatch::Prefix(prefix) => {
+            let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+            path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The table of "Path types / Examples" in the Kubernetes documentation of Ingress.
+    #[test]
+    fn path_types_are_those_of_kubernetes() {
+        let prefix = |p: &str| PathMatch::Prefix(p.into());
+        let exact = |p: &str| PathMatch::Exact(p.into());
+        for (condition, path, expected) in [
+            (prefix("/"), "/any/path", true),
+            (exact("/foo"), "/foo", true),
+            (exact("/foo"), "/bar", false),
+            (exact("/foo"), "/foo/", false),
+            (exact("/foo/"), "/foo", false),
+            (prefix("/foo"), "/foo", true),
+            (prefix("/foo"), "/foo/", true),
+            (prefix("/foo/"), "/foo", true),
+            (prefix("/foo/"), "/foo/", true),
+            (prefix("/aaa/bb"), "/aaa/bbb", false),
+            (prefix("/aaa/bbb"), "/aaa/bbb", true),
+            (prefix("/aaa/bbb/"), "/aaa/bbb", true),
+            (prefix("/aaa/bbb"), "/aaa/bbb/", true),
+            (prefix("/aaa/bbb"), "/aaa/bbb/ccc", true),
+            (prefix("/aaa/bbb"), "/aaa/bbbxyz", false),
+            (prefix("/foo"), "/Foo", false),
+            (PathMatch::StringPrefix("/foo".into()), "/foobar", true),
+        ] {
+            assert_eq!(matches(&condition, path), expected, "{condition:?} {path}");
+        }
+    }
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Everything that is served at one moment, and the only door to it.
+
+use std::sync::Arc;
+
+use postern_model::Host;
+
+use crate::admission::{Admission, Readmission};
+use crate::backend::Backend;
+use crate::chunked::Chunked;
+use crate::host_index::{HostEntry, HostIndex};
+use crate::tls_profile::TlsDecision;
+
+/// The number of a tenant's snapshot; only the crate's own editor and door use it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TenantSlot(pub(crate) u32);
+
+/// What one tenant serves behind its hosts: the fast clock, endpoints, apart from the slow one, routes.
+#[derive(Clone, Debug, Default)]
+pub struct TenantSnapshot {
+    pub(crate) backends: Chunked<Arc<Backend>>,
+}
+
+/// What is served at one moment.  Immutable.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    pub(crate) generation: u64,
+    pub(crate) hosts: HostIndex,
+    pub(crate) tenants: Chunked<Arc<TenantSnapshot>>,
+}
+
+impl Snapshot {
+    /// Rises with every snapshot; 0 is the empty one that nothing was compiled for.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// The door: the rooms of the tenant that owns `name`, or none.
+    ///
+    /// ```
+    /// # use postern_model::Host;
+    /// let snapshot = postern_snapshot::Snapshot::default();
+    /// assert!(snapshot.admit(&Host::parse("a.test").unwrap()).is_none());
+    /// ```
+    /// There is no other door: nothing is reached by tenant.
+    /// ```compile_fail
+    /// # use postern_model::Host;
+    /// let snapshot = postern_snapshot::Snapshot::default();
+    /// assert!(snapshot.tenants.get(0).is_none());
+    /// ```
+    pub fn admit(&self, name: &Host) -> Option<Admission> {
+        self.open(name, self.hosts.find(name)?)
+    }
+
+    /// Asks again, for one request on a connection that was admitted with a TLS handshake: is the name of the handshake
+    /// still its tenant's, under the same demands, and may `host` be asked for on this connection?
+    pub fn readmit(&self, held: &Admission, host: &Host) -> Readmission {
+        let Some(entry) = self.hosts.find(held.name()) else { return Readmission::Revoked };
+        let (TlsDecision::Serve(now), TlsDecision::Serve(then)) = (&entry.tls, held.tls()) else {
+            return Readmission::Revoked;
+        };
+        let same_claim = entry.scope == *held.scope() && entry.epoch == held.epoch();
+        if !same_claim || now.demands() != then.demands() {
+            return Readmission::Revoked;
+        }
+        let asked = if host == held.name() { Some(entry) } else { self.hosts.find(host) };
+        let Some(asked) = asked else { return Readmission::Misdirected };
+        let TlsDecision::Serve(profile) = &asked.tls else { return Readmission::Misdirected };
+        if asked.scope != entry.scope || !profile.shares_connections_with(now) {
+            return Readmission::Misdirected;
+        }
+        self.open(host, asked).map_or(Readmission::Revoked, Readmission::Admitted)
+    }
+
+    fn open(&self, name: &Host, entry: &Arc<HostEntry>) -> Option<Admission> {
+        let tenant = self.tenants.get(entry.tenant.0)?;
+        Some(Admission::new(name.clone(), entry.clone(), tenant.clone(), self.generation))
+    }
+}
