@@ -99,6 +99,11 @@ impl HostIndex {
         };
     }
 
+    /// What answers for names that nobody owns.
+    pub(crate) fn catch_all(&self) -> Option<&Arc<HostEntry>> {
+        self.catch_all.as_ref()
+    }
+
     pub(crate) fn set_catch_all(&mut self, entry: Option<Arc<HostEntry>>) {
         self.catch_all = entry;
     }

@@ -52,6 +52,13 @@ impl Snapshot {
         self.open(name, self.hosts.find(name)?)
     }
 
+    /// The door for an authority that is no hostname (an IP address): the catch-all, where the operator allows one.
+    pub fn admit_unnameable(&self) -> Option<Admission> {
+        // RFC 6761, 6.4: "invalid" is never a name of anybody's.
+        let nobody = Host::parse("unnameable.invalid").ok()?;
+        self.open(&nobody, self.hosts.catch_all()?)
+    }
+
     /// Asks again, for one request on a connection that was admitted with a TLS handshake: is the name of the handshake
     /// still its tenant's, under the same demands, and may `host` be asked for on this connection?
     pub fn readmit(&self, held: &Admission, host: &Host) -> Readmission {
