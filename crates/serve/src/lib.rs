@@ -9,6 +9,9 @@ pub mod config;
 pub mod published;
 
 mod connection;
+mod dial;
+mod http;
+mod io;
 mod runtime;
 mod worker;
 

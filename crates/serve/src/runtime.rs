@@ -8,10 +8,20 @@ use std::rc::Rc;
 
 use postern_snapshot::TenantScope;
 
+use crate::dial::BackendTls;
+
 /// One tenant's state on one worker.
 pub(crate) struct TenantRuntime {
     /// Whose it is.
     pub(crate) scope: TenantScope,
+    /// Its TLS towards its backends: sessions are never shared with another tenant.
+    pub(crate) backend_tls: BackendTls,
+}
+
+impl TenantRuntime {
+    fn new(scope: TenantScope) -> Self {
+        Self { scope, backend_tls: BackendTls::default() }
+    }
 }
 
 /// The tenants' states on one worker.
@@ -26,7 +36,7 @@ impl Runtimes {
         let mut by_scope = self.by_scope.borrow_mut();
         let runtime = by_scope
             .entry(scope.clone())
-            .or_insert_with_key(|s| Rc::new(TenantRuntime { scope: s.clone() }));
+            .or_insert_with_key(|scope| Rc::new(TenantRuntime::new(scope.clone())));
         runtime.clone()
     }
 }
