@@ -100,7 +100,7 @@ impl Connection {
                 Readmission::Revoked => return Err(Refusal::Revoked),
             },
         };
-        let runtime = self.worker.runtimes.of(admission.scope());
+        let runtime = self.worker.runtimes.of(&admission);
         let admitted = Rc::new(Admitted { admission, runtime });
         *self.last.borrow_mut() = Some((authority.into(), admitted.clone()));
         Ok(admitted)

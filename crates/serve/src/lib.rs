@@ -6,10 +6,15 @@
 //! that reaches a route, a certificate or a backend without a `postern_snapshot::Admission`.
 
 pub mod config;
+pub mod metrics;
 pub mod published;
 
+mod access_log;
+mod clock;
 mod connection;
 mod dial;
+mod drain;
+mod finished;
 mod http;
 mod io;
 mod runtime;
@@ -19,4 +24,5 @@ pub use config::{
     AccessLogFormat, EdgeConfig, EntryPointConfig, ForwardedHeaders, HttpLimits, Timeouts,
     UpstreamConfig,
 };
+pub use metrics::Metrics;
 pub use published::Published;

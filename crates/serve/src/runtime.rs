@@ -5,38 +5,78 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
-use postern_snapshot::TenantScope;
+use postern_model::Host;
+use postern_snapshot::{Admission, Snapshot, TenantScope};
 
 use crate::dial::BackendTls;
+use crate::metrics::{Metrics, TenantCounters};
 
 /// One tenant's state on one worker.
 pub(crate) struct TenantRuntime {
     /// Whose it is.
     pub(crate) scope: TenantScope,
+    /// What is counted for it.
+    pub(crate) counters: Arc<TenantCounters>,
     /// Its TLS towards its backends: sessions are never shared with another tenant.
     pub(crate) backend_tls: BackendTls,
+    /// A name that was the tenant's when it last was admitted: the way to ask whether the tenant is still there.
+    name: RefCell<Host>,
 }
 
 impl TenantRuntime {
-    fn new(scope: TenantScope) -> Self {
-        Self { scope, backend_tls: BackendTls::default() }
+    fn new(admission: &Admission, counters: Arc<TenantCounters>) -> Self {
+        Self {
+            scope: admission.scope().clone(),
+            counters,
+            backend_tls: BackendTls::default(),
+            name: RefCell::new(admission.name().clone()),
+        }
     }
 }
 
 /// The tenants' states on one worker.
-#[derive(Default)]
 pub(crate) struct Runtimes {
     by_scope: RefCell<HashMap<TenantScope, Rc<TenantRuntime>>>,
+    nobody: Arc<TenantCounters>,
+    metrics: Arc<Metrics>,
 }
 
 impl Runtimes {
-    /// The state of `scope`'s tenant, made on first use.
-    pub(crate) fn of(&self, scope: &TenantScope) -> Rc<TenantRuntime> {
+    /// No tenant yet.
+    pub(crate) fn new(metrics: Arc<Metrics>) -> Self {
+        let nobody = metrics.register_tenant(&"".into());
+        Self { by_scope: RefCell::default(), nobody, metrics }
+    }
+
+    /// The state of the tenant whose rooms `admission` opens, made on first use.
+    pub(crate) fn of(&self, admission: &Admission) -> Rc<TenantRuntime> {
         let mut by_scope = self.by_scope.borrow_mut();
-        let runtime = by_scope
-            .entry(scope.clone())
-            .or_insert_with_key(|scope| Rc::new(TenantRuntime::new(scope.clone())));
-        runtime.clone()
+        if let Some(runtime) = by_scope.get(admission.scope()) {
+            runtime.name.replace(admission.name().clone());
+            return runtime.clone();
+        }
+        let counters = self.metrics.register_tenant(admission.scope().label());
+        let runtime = Rc::new(TenantRuntime::new(admission, counters));
+        by_scope.insert(admission.scope().clone(), runtime.clone());
+        runtime
+    }
+
+    /// What is counted for what belongs to no tenant.
+    pub(crate) fn nobody(&self) -> &Arc<TenantCounters> {
+        &self.nobody
+    }
+
+    /// Forgets the tenants that are no longer served and that no connection or request holds on to.
+    pub(crate) fn sweep(&self, snapshot: &Snapshot) {
+        self.by_scope.borrow_mut().retain(|scope, runtime| {
+            let keeps = Rc::strong_count(runtime) > 1
+                || snapshot.admit(&runtime.name.borrow()).is_some_and(|a| a.scope() == scope);
+            if !keeps {
+                self.metrics.retire(&runtime.counters);
+            }
+            keeps
+        });
     }
 }
