@@ -1,1 +1,239 @@
-//! To come.
+// SPDX-License-Identifier: Apache-2.0
+//! World in, Snapshot and Report out.  Pure: no clock, no I/O, no async.
+//!
+//! [`compile`] from scratch is the specification; [`Compiler::recompile`] is what runs: it compiles only the hosts that
+//! a change reaches, keeps everything else, and gives the same result.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use postern_model::{
+    Change, Changes, HttpRoutes, Object, ObjectKey, Report, TenantId, TenantModel, Timestamp, World,
+};
+use postern_snapshot::editor::TenantRoom;
+use postern_snapshot::{Editor, Snapshot};
+
+use crate::ledger::Ledger;
+use crate::resolve::TenantView;
+use crate::tenant::{Dirty, Pass, Tenant};
+use crate::terms::{Selection, Terms};
+
+mod backend;
+mod certificate_findings;
+mod claimable;
+mod few;
+mod ledger;
+mod names;
+mod notice;
+pub mod resolve;
+mod route;
+#[cfg(test)]
+mod scenario;
+mod tenant;
+mod terms;
+mod tls;
+
+/// Turns what was declared into what is served, and says what could not be.
+pub fn compile(world: &World) -> (Snapshot, Report) {
+    let mut compiler = Compiler::new();
+    let snapshot = compiler.compile(world);
+    (snapshot, compiler.report)
+}
+
+/// Compiles one world again and again as it changes, and keeps what is needed to do so quickly.
+#[derive(Debug, Default)]
+pub struct Compiler {
+    terms: Terms,
+    ledger: Ledger,
+    tenants: BTreeMap<TenantId, Tenant>,
+    rooms: u32,
+    /// Tenants that use what other namespaces lend them.
+    borrowers: BTreeSet<TenantId>,
+    /// When time alone changes the result.
+    deadline: Option<Timestamp>,
+    report: Report,
+    last: Snapshot,
+}
+
+impl Compiler {
+    /// A compiler that has compiled nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Findings of the last compile by object, and the claims that it made or changed, which are to be recorded with
+    /// [`World::record`] before the next one.
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// When the result changes without any change of the world: a quarantine ends, or a certificate begins or ceases to
+    /// be valid.  Tell the world the time and recompile then.
+    pub fn deadline(&self) -> Option<Timestamp> {
+        self.deadline
+    }
+
+    /// Compiles from scratch.  Certificates that are the same keep their TLS profiles, with tickets and all.
+    pub fn compile(&mut self, world: &World) -> Snapshot {
+        self.terms = Terms::new(world.settings().clone(), world.now(), world.classes().clone());
+        let (ledger, conflicts) = Ledger::open(world, &self.ledger);
+        self.ledger = ledger;
+        self.report = Report::default();
+        for finding in conflicts {
+            self.report.findings.entry(finding.origin.key.clone()).or_default().push(finding);
+        }
+        let routes = world.tenants().flat_map(|(tenant, model)| {
+            let namespaces = model.namespaces.values();
+            namespaces.flat_map(|n| n.routes.values()).map(|routes| (tenant.clone(), routes))
+        });
+        let used = routes.filter(|(_, routes)| self.uses_names(routes));
+        self.ledger.settle(world, used.map(|(tenant, routes)| (tenant, routes.clone())).collect());
+        self.open_tenants(world);
+        let mut editor = Editor::new(&Snapshot::default());
+        for tenant in self.tenants.keys().cloned().collect::<Vec<_>>() {
+            let dirty = Dirty { objects: objects(world, &tenant), ..Dirty::everything() };
+            self.refresh(world, &tenant, dirty, &mut editor);
+        }
+        self.deadline = self.ledger.next_end();
+        let now = self.terms.now;
+        let turns = self.tenants.values().filter_map(|tenant| tenant.deadline(now));
+        self.deadline = turns.chain(self.deadline).min();
+        self.finish(editor)
+    }
+
+    /// Compiles what has changed since the last compile, for which the same world was given.
+    pub fn recompile(&mut self, world: &World, changes: Changes) -> Snapshot {
+        let is_due = self.deadline.is_some_and(|deadline| deadline <= world.now());
+        let changes = match changes {
+            _ if is_due || self.last.generation() == 0 => return self.compile(world),
+            Changes::Everything => return self.compile(world),
+            Changes::None => Vec::new(),
+            Changes::Some(changes) => changes,
+        };
+        let Some(dirty) = self.sort(&changes) else { return self.compile(world) };
+        self.terms.now = world.now();
+        self.ledger.next(world.now());
+        self.ledger.settle(world, self.new_uses(world, &dirty));
+        if self.ledger.ended_quarantine() {
+            return self.compile(world);
+        }
+        let mut editor = Editor::new(&self.last);
+        for (tenant, dirty) in dirty {
+            self.refresh(world, &tenant, dirty, &mut editor);
+        }
+        self.finish(editor)
+    }
+
+    /// Whether an object's hosts count as used: it is ours, and read.
+    fn uses_names(&self, routes: &HttpRoutes) -> bool {
+        self.terms.watches(&routes.origin.key)
+            && self.terms.select(&routes.class) == Selection::Ours
+    }
+
+    /// Makes every tenant that has declared or owns anything.
+    fn open_tenants(&mut self, world: &World) {
+        let mut last = std::mem::take(&mut self.tenants);
+        self.rooms = 0;
+        self.borrowers.clear();
+        let owned = self.ledger.owned().map(|(tenant, _, _)| tenant);
+        let all: BTreeSet<_> = world.tenants().map(|(id, _)| id).chain(owned).cloned().collect();
+        for id in all {
+            let before = last.remove(&id);
+            self.open_tenant(world, id, before);
+        }
+        for (tenant, pattern, epoch) in self.ledger.owned() {
+            if let Some(tenant) = self.tenants.get_mut(tenant) {
+                tenant.own(pattern, epoch);
+            }
+        }
+    }
+
+    fn open_tenant(&mut self, world: &World, id: TenantId, last: Option<Tenant>) {
+        let tenancy = world.tenancy();
+        let room = TenantRoom::new(self.rooms);
+        self.rooms += 1;
+        let spec = tenancy.spec(&id).map(|spec| &**spec);
+        let mut tenant = Tenant::new(id.clone(), room, spec, &self.terms, last);
+        // Of several tenants that may, the oldest answers for names that nobody owns.
+        let first = tenancy.specs().filter(|(_, spec)| spec.allow_catch_all);
+        let first = first.min_by(|(_, a), (_, b)| a.origin.age().cmp(&b.origin.age()));
+        if tenancy.allows_catch_all(&id) && first.is_none_or(|(first, _)| *first == id) {
+            tenant.open_catch_all();
+        }
+        self.tenants.insert(id, tenant);
+    }
+
+    /// Sorts changes by the tenants that they concern; nothing if one concerns the boundary itself.
+    fn sort(&mut self, changes: &[Change]) -> Option<BTreeMap<TenantId, Dirty>> {
+        let mut dirty: BTreeMap<TenantId, Dirty> = BTreeMap::new();
+        for change in changes {
+            for object in change.before.iter().chain(&change.after) {
+                if let Object::Grant(grant) = object {
+                    self.ledger.lend(grant);
+                }
+                if !dirty.entry(change.tenant.clone()).or_default().add(object) {
+                    return None;
+                }
+                for borrower in self.borrowers.iter().filter(|id| **id != change.tenant) {
+                    dirty.entry(borrower.clone()).or_default().add(object);
+                }
+            }
+        }
+        Some(dirty)
+    }
+
+    /// The changed objects that may use names.
+    fn new_uses(
+        &self,
+        world: &World,
+        dirty: &BTreeMap<TenantId, Dirty>,
+    ) -> Vec<(TenantId, Arc<HttpRoutes>)> {
+        let mut uses = Vec::new();
+        for (tenant, dirty) in dirty {
+            let Some(model) = world.tenant(tenant) else { continue };
+            let routes = dirty.objects.iter().filter_map(|key| {
+                model.namespaces.get(&key.namespace).and_then(|n| n.routes.get(&key.name))
+            });
+            let used = routes.filter(|routes| self.uses_names(routes));
+            uses.extend(used.map(|routes| (tenant.clone(), routes.clone())));
+        }
+        uses
+    }
+
+    fn refresh(&mut self, world: &World, id: &TenantId, dirty: Dirty, editor: &mut Editor) {
+        if !self.tenants.contains_key(id) {
+            self.open_tenant(world, id.clone(), None);
+        }
+        let Some(tenant) = self.tenants.get_mut(id) else { return };
+        let nothing = TenantModel::default();
+        let own = world.tenant(id).unwrap_or(&nothing);
+        let lent = self.ledger.lent(world, id);
+        let view = TenantView::new(own, lent, self.terms.settings.allow_cross_namespace);
+        let mut pass =
+            Pass { terms: &self.terms, ledger: &self.ledger, editor, report: &mut self.report };
+        tenant.refresh(&view, dirty, &mut pass);
+        if tenant.borrows() {
+            self.borrowers.insert(id.clone());
+        } else {
+            self.borrowers.remove(id);
+        }
+        let turn = tenant.deadline(self.terms.now);
+        self.deadline = turn.into_iter().chain(self.deadline).min();
+    }
+
+    fn finish(&mut self, editor: Editor) -> Snapshot {
+        self.report.claims.clear();
+        self.report.claims.extend(self.ledger.news());
+        self.last = editor.finish(self.last.generation() + 1);
+        self.last.clone()
+    }
+}
+
+fn objects(world: &World, tenant: &TenantId) -> BTreeSet<ObjectKey> {
+    let model = world.tenant(tenant).into_iter();
+    let routes = model.flat_map(|m| m.namespaces.values()).flat_map(|n| n.routes.values());
+    routes.map(|routes| routes.origin.key.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests;

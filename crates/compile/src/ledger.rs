@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Who may use which hostname (wall W3).  This and `lib.rs` are the only files that see more than one tenant, and the
+//! ledger sees names and grants, never keys or routes.
+//!
+//! A name belongs to the tenant whose domain it is, else to whom the recorded claim says, else to whoever claims it
+//! first, by the age of the declaring object.  The nearest reservation decides: a domain, or a wildcard that is held.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use postern_model::{
+    ClaimRecord, ClaimState, Finding, Grant, HostPattern, HttpRoutes, TenancyMode, TenantId,
+    Timestamp, World,
+};
+
+use crate::claimable::{Unclaimable, claimable};
+use crate::names::Names;
+use crate::notice;
+use crate::resolve::Lent;
+
+/// The one place where tenants meet.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    mode: TenancyMode,
+    now: Timestamp,
+    quarantine: i64,
+    domains: Names<TenantId>,
+    claims: Names<Claim>,
+    /// Namespaces that have, or had, a grant, by the namespace that they name in it.
+    lenders: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
+    /// Claims that this compile made or changed.
+    news: BTreeMap<HostPattern, ClaimRecord>,
+    ended_quarantine: bool,
+}
+
+/// What the ledger knows about one recorded name.
+#[derive(Clone, Debug)]
+struct Claim {
+    namespace: Arc<str>,
+    namespace_uid: Option<Arc<str>>,
+    epoch: u64,
+    standing: Standing,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Standing {
+    /// In force for this tenant.
+    Held(TenantId),
+    /// Given up: until the quarantine ends only its last tenant, if that still exists, may have it.
+    Released { last: Option<TenantId>, at: Timestamp },
+    /// The operator made the name part of another tenant's domain.
+    Overridden,
+}
+
+impl Claim {
+    fn is_released(&self) -> bool {
+        matches!(self.standing, Standing::Released { .. })
+    }
+}
+
+/// What the ledger says about a tenant's use of a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It is the tenant's, since that epoch.
+    Owned { epoch: u64 },
+    /// It is another tenant's.
+    NotOwned,
+    /// It was given up a short while ago.
+    Quarantined,
+    /// Nobody may have it.
+    Unclaimable(Unclaimable),
+}
+
+impl Ledger {
+    /// Reads domains and recorded claims.  `last` is what the last compile knew: a claim that followed its namespace to
+    /// another tenant since then gets a new epoch.
+    pub(crate) fn open(world: &World, last: &Self) -> (Self, Vec<Finding>) {
+        let settings = world.settings();
+        let mut ledger = Self {
+            mode: settings.tenancy,
+            now: world.now(),
+            quarantine: settings.quarantine_seconds,
+            ..Self::default()
+        };
+        if ledger.mode == TenancyMode::Off {
+            return (ledger, Vec::new());
+        }
+        let findings = ledger.read_domains(world);
+        for record in world.claims().values() {
+            ledger.read_claim(world, record, last);
+        }
+        let namespaces = world.tenants().flat_map(|(_, tenant)| tenant.namespaces.values());
+        for grant in namespaces.flat_map(|namespace| namespace.grants.values()) {
+            ledger.lend(grant);
+        }
+        (ledger, findings)
+    }
+
+    /// Notes that a namespace has, or had, a grant for others: whether it is live and for what is the resolver's question.
+    pub(crate) fn lend(&mut self, grant: &Grant) {
+        for from in &grant.from {
+            let lenders = self.lenders.entry(from.namespace.clone()).or_default();
+            lenders.insert(grant.origin.key.namespace.clone());
+        }
+    }
+
+    /// Identical domains: the older Tenant has it.
+    fn read_domains(&mut self, world: &World) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let mut specs: Vec<_> = world.tenancy().specs().collect();
+        specs.sort_by(|(_, a), (_, b)| a.origin.age().cmp(&b.origin.age()));
+        for (tenant, spec) in specs {
+            for (position, domain) in spec.domains.iter().enumerate() {
+                match self.domains.get(domain) {
+                    None => {
+                        self.domains.insert(domain.clone(), tenant.clone());
+                    }
+                    Some(holder) if holder == tenant => {}
+                    Some(_) => findings.push(notice::DOMAIN_TAKEN.about(
+                        &spec.origin,
+                        format!("spec.domains[{position}]"),
+                        format!("the domain {domain} already belongs to an older Tenant"),
+                    )),
+                }
+            }
+        }
+        findings
+    }
+
+    fn read_claim(&mut self, world: &World, record: &ClaimRecord, last: &Self) {
+        let holder = world.tenancy().tenant_of(&record.namespace).filter(|_| {
+            let present = world.namespace_uid(&record.namespace);
+            // A namespace that was created anew under the old name inherits nothing.
+            present.is_none()
+                || record.namespace_uid.is_none()
+                || present == record.namespace_uid.as_ref()
+        });
+        let mut claim = Claim {
+            namespace: record.namespace.clone(),
+            namespace_uid: record.namespace_uid.clone(),
+            epoch: record.epoch,
+            standing: Standing::Overridden,
+        };
+        let authority = self.domain_of(&record.pattern);
+        let overridden = authority.is_some() && authority != holder.as_ref();
+        claim.standing = match (record.state, holder) {
+            (ClaimState::Released(at), last) => Standing::Released { last, at },
+            _ if overridden => Standing::Overridden,
+            (ClaimState::Held, Some(tenant)) => {
+                let moved = last.claims.get(&record.pattern).is_some_and(|before| {
+                    matches!(&before.standing, Standing::Held(then) if *then != tenant)
+                        && before.epoch >= claim.epoch
+                });
+                claim.epoch += u64::from(moved);
+                if moved {
+                    self.announce(&record.pattern, &claim, ClaimState::Held);
+                }
+                Standing::Held(tenant)
+            }
+            (ClaimState::Held, None) => {
+                self.announce(&record.pattern, &claim, ClaimState::Released(self.now));
+                Standing::Released { last: None, at: self.now }
+            }
+        };
+        self.claims.insert(record.pattern.clone(), claim);
+    }
+
+    fn announce(&mut self, pattern: &HostPattern, claim: &Claim, state: ClaimState) {
+        let record = ClaimRecord {
+            pattern: pattern.clone(),
+            namespace: claim.namespace.clone(),
+            namespace_uid: claim.namespace_uid.clone(),
+            epoch: claim.epoch,
+            state,
+        };
+        self.news.insert(pattern.clone(), record);
+    }
+
+    /// Starts the next compile on the same claims.
+    pub(crate) fn next(&mut self, now: Timestamp) {
+        self.now = now;
+        self.news.clear();
+        self.ended_quarantine = false;
+    }
+
+    /// Lets every name that these objects use and may have be claimed, the oldest object first.
+    pub(crate) fn settle(&mut self, world: &World, mut objects: Vec<(TenantId, Arc<HttpRoutes>)>) {
+        if self.mode == TenancyMode::Off {
+            return;
+        }
+        objects.sort_by(|(_, a), (_, b)| a.origin.age().cmp(&b.origin.age()));
+        for (tenant, routes) in objects {
+            let namespace = &routes.origin.key.namespace;
+            for pattern in routes.rules.iter().filter_map(|rule| rule.host.as_ref()) {
+                let Verdict::Owned { epoch } = self.verdict(&tenant, pattern) else { continue };
+                if self.holder(pattern) == Some(&tenant) {
+                    continue;
+                }
+                let claim = Claim {
+                    namespace: namespace.clone(),
+                    namespace_uid: world.namespace_uid(namespace).cloned(),
+                    epoch,
+                    standing: Standing::Held(tenant.clone()),
+                };
+                let ends_quarantine = self.claims_on(pattern).any(Claim::is_released);
+                self.ended_quarantine |= ends_quarantine;
+                self.announce(pattern, &claim, ClaimState::Held);
+                self.claims.insert(pattern.clone(), claim);
+            }
+        }
+    }
+
+    /// Whether a tenant may use a name, and since when it is the tenant's.
+    pub(crate) fn verdict(&self, tenant: &TenantId, pattern: &HostPattern) -> Verdict {
+        if self.mode == TenancyMode::Off {
+            return Verdict::Owned { epoch: 1 };
+        }
+        let owned = Verdict::Owned { epoch: self.epoch(tenant, pattern) };
+        match self.domain_of(pattern) {
+            Some(owner) if owner == tenant => return owned,
+            Some(_) => return Verdict::NotOwned,
+            None => {}
+        }
+        if let Err(reason) = claimable(pattern) {
+            return Verdict::Unclaimable(reason);
+        }
+        let nearest = self.claims_on(pattern).find_map(|claim| self.reservation(claim, tenant));
+        match nearest {
+            Some(Verdict::Owned { .. }) | None => owned,
+            Some(refused) => refused,
+        }
+    }
+
+    /// The claim to a name and those to wildcards above it, the most specific first.
+    fn claims_on<'a>(&'a self, pattern: &HostPattern) -> impl Iterator<Item = &'a Claim> {
+        self.claims.get(pattern).into_iter().chain(self.claims.above(pattern))
+    }
+
+    /// What a claim at or above a name says about the name; nothing if it reserves it for nobody.
+    fn reservation(&self, claim: &Claim, tenant: &TenantId) -> Option<Verdict> {
+        match &claim.standing {
+            Standing::Held(holder) if holder == tenant => Some(Verdict::Owned { epoch: 0 }),
+            Standing::Held(_) => Some(Verdict::NotOwned),
+            Standing::Released { at, .. } if self.now >= self.ends(*at) => None,
+            // The same tenant may take it back at once.
+            Standing::Released { last: Some(last), .. } if last == tenant => {
+                Some(Verdict::Owned { epoch: 0 })
+            }
+            Standing::Released { .. } => Some(Verdict::Quarantined),
+            Standing::Overridden => None,
+        }
+    }
+
+    fn ends(&self, released: Timestamp) -> Timestamp {
+        Timestamp(released.0.saturating_add(self.quarantine))
+    }
+
+    /// The epoch of a name in a tenant's hands: a name that was another's before starts a new one.
+    fn epoch(&self, tenant: &TenantId, pattern: &HostPattern) -> u64 {
+        let Some(claim) = self.claims.get(pattern) else { return 1 };
+        match &claim.standing {
+            Standing::Held(holder) if holder == tenant => claim.epoch,
+            Standing::Released { last: Some(last), .. } if last == tenant => claim.epoch,
+            _ => claim.epoch.saturating_add(1),
+        }
+    }
+
+    /// The tenant whose domain a name is, by the most specific domain.
+    fn domain_of(&self, pattern: &HostPattern) -> Option<&TenantId> {
+        self.domains.get(pattern).or_else(|| self.domains.above(pattern).next())
+    }
+
+    fn holder(&self, pattern: &HostPattern) -> Option<&TenantId> {
+        match &self.claims.get(pattern)?.standing {
+            Standing::Held(tenant) => Some(tenant),
+            _ => None,
+        }
+    }
+
+    /// Every name that is somebody's, whether or not anything is served there.
+    pub(crate) fn owned(&self) -> impl Iterator<Item = (&TenantId, HostPattern, u64)> {
+        let domains = self.domains.iter().map(|(pattern, tenant)| (tenant, pattern));
+        let held = self.claims.iter().filter_map(|(pattern, claim)| match &claim.standing {
+            Standing::Held(tenant) => Some((tenant, pattern)),
+            _ => None,
+        });
+        domains.chain(held).map(|(tenant, pattern)| {
+            let epoch = self.epoch(tenant, &pattern);
+            (tenant, pattern, epoch)
+        })
+    }
+
+    /// The claims that this compile made or changed.
+    pub(crate) fn news(&self) -> impl Iterator<Item = ClaimRecord> {
+        self.news.values().cloned()
+    }
+
+    /// When a quarantine ends next, so that somebody who waits for a name may have it.
+    pub(crate) fn next_end(&self) -> Option<Timestamp> {
+        let ends = self.claims.iter().filter_map(|(_, claim)| match claim.standing {
+            Standing::Released { at, .. } => Some(self.ends(at)),
+            _ => None,
+        });
+        ends.filter(|end| *end > self.now).min()
+    }
+
+    /// Whether a claim was made in reach of a quarantine: then others who wait for the name must be told anew.
+    pub(crate) fn ended_quarantine(&self) -> bool {
+        self.ended_quarantine
+    }
+
+    /// What was lent to a tenant: the namespaces that have a grant for one of its own.
+    pub(crate) fn lent<'a>(&self, world: &'a World, tenant: &TenantId) -> Lent<'a> {
+        let mut lent = Lent::new();
+        let Some(model) = world.tenant(tenant).filter(|_| !self.lenders.is_empty()) else {
+            return lent;
+        };
+        let lenders = model.namespaces.keys().filter_map(|own| self.lenders.get(own)).flatten();
+        for lender in lenders {
+            let owner = world.tenancy().tenant_of(lender).and_then(|owner| world.tenant(&owner));
+            let opened = owner.and_then(|owner| owner.namespaces.get_key_value(lender));
+            if let Some((name, namespace)) = opened {
+                lent.insert(name, namespace);
+            }
+        }
+        lent
+    }
+}
+
+#[cfg(test)]
+mod tests;
