@@ -20,7 +20,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 
 use ground::Ground;
-use report::Report;
+use report::{Goal, Line, Report};
 
 /// What to measure.
 #[derive(clap::Args)]
@@ -70,6 +70,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     process::pin_self_to_load()?;
     let ground = Ground::lay(options)?;
     let mut report = Report::default();
+    if let Some(program) = options.postern.as_ref().filter(|_| options.wants("binary")) {
+        let megabytes = std::fs::metadata(program)?.len() as f64 / 1e6;
+        report.add(Line::new("binary", "MB", Goal::AtMost(25.0), &[("postern", megabytes)]));
+    }
     throughput::run(options, &ground, &mut report)?;
     neighbour::run(options, &ground, &mut report)?;
     scale::run(options, &ground, &mut report)?;

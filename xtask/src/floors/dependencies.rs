@@ -89,7 +89,9 @@ fn complaint(row: &Row, used: &str) -> Option<String> {
     if let Some(our) = used.strip_prefix("postern-") {
         return (!ours.contains(&our)).then(|| {
             let may = if ours.is_empty() { "none of ours".to_owned() } else { ours.join(", ") };
-            format!("`{name}` on floor {floor} uses `{our}`, and may use only: {may}")
+            format!(
+                "`{name}` on floor {floor} uses `{our}`, but arrows point down and it may use only: {may}"
+            )
         });
     }
     let forbidden = never
