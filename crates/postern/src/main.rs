@@ -1,1 +1,19 @@
-fn main() {}
+// SPDX-License-Identifier: Apache-2.0
+//! Postern: an edge router for Kubernetes that keeps tenants apart.
+//!
+//! This crate is arguments, wiring, the admin server and shutdown.  What is decided is decided below it.
+
+mod command;
+mod config;
+mod exit;
+mod log;
+mod output;
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+fn main() -> ExitCode {
+    command::run(std::env::args_os()).into()
+}

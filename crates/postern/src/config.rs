@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The install configuration: the same keys from flags, the environment and a file, in this order of precedence.
+
+mod entry_point;
+mod environment;
+mod error;
+mod file;
+mod flags;
+mod key;
+mod keys;
+mod layer;
+mod reader;
+mod reference;
+mod suggest;
+mod unsupported;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::thread::available_parallelism;
+
+use ipnet::IpNet;
+use postern_model::{EgressPolicy, Settings, TenancyMode};
+use postern_serve::{AccessLogFormat, EdgeConfig, UpstreamConfig};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+
+pub(crate) use error::ConfigError;
+pub(crate) use flags::take as take_flags;
+pub(crate) use keys::KEYS;
+pub(crate) use layer::Layer;
+pub(crate) use reference::{help, markdown};
+
+use crate::log::Level;
+use reader::Reader;
+
+/// More workers than this are a slip.
+const MAX_WORKERS: usize = 1024;
+
+/// Everything that Postern is started with; a change needs a restart.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    /// What compiling works from.
+    pub(crate) settings: Settings,
+    /// What the data plane works from.
+    pub(crate) edge: EdgeConfig,
+    /// Where the admin server listens, if it does.
+    pub(crate) admin: Option<SocketAddr>,
+    /// What is logged.
+    pub(crate) log_level: Level,
+}
+
+impl Config {
+    /// Lays flags over the environment over the file that they name, and reads the result.
+    pub(crate) fn load(
+        flags: Layer,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let above = environment::read(variables)?.under(flags);
+        let file = match above.written(&keys::CONFIG_FILE, None) {
+            Some(written) => file::read(Path::new(&written.texts.concat()))?,
+            None => Layer::default(),
+        };
+        Self::read(&file.under(above))
+    }
+
+    fn read(layer: &Layer) -> Result<Self, ConfigError> {
+        let reader = Reader::new(layer);
+        let (entry_points, settings_of, grace_timeout) = entry_point::read(layer)?;
+        let edge = EdgeConfig {
+            workers: workers(&reader)?,
+            entry_points,
+            upstream: upstream(&reader)?,
+            grace_timeout,
+            access_log: access_log(&reader)?,
+        };
+        let mut settings = settings(&reader)?;
+        settings.entry_points = settings_of;
+        Ok(Self { settings, edge, admin: admin(&reader)?, log_level: log_level(&reader)? })
+    }
+}
+
+fn settings(reader: &Reader<'_>) -> Result<Settings, ConfigError> {
+    reader.only(&keys::INGRESS, true, "cannot be turned off: no other provider exists yet")?;
+    reader.only(&keys::INGRESS_EXTERNAL_NAME, false, "is not supported yet, only false is")?;
+    let quarantine = reader.duration(&keys::TENANCY_QUARANTINE)?;
+    let class = reader.text(&keys::INGRESS_CLASS);
+    Ok(Settings {
+        tenancy: match reader.choice(&keys::TENANCY_MODE)? {
+            "declared" => TenancyMode::Declared,
+            "off" => TenancyMode::Off,
+            _ => TenancyMode::Namespace,
+        },
+        ingress_class: (!class.is_empty()).then(|| class.into()),
+        namespaces: reader.list(&keys::INGRESS_NAMESPACES).map(|(n, _)| n.into()).collect(),
+        allow_empty_services: reader.switch(&keys::INGRESS_EMPTY_SERVICES)?,
+        egress: EgressPolicy {
+            allow: networks(reader, &keys::EGRESS_ALLOW)?,
+            deny: networks(reader, &keys::EGRESS_DENY)?,
+            require_pod_targets: reader.switch(&keys::EGRESS_POD_TARGETS)?,
+        },
+        quarantine_seconds: i64::try_from(quarantine.as_secs()).unwrap_or(i64::MAX),
+        ..Settings::default()
+    })
+}
+
+fn networks(reader: &Reader<'_>, key: &key::Key) -> Result<Vec<IpNet>, ConfigError> {
+    reader.each(key, value::network)
+}
+
+fn upstream(reader: &Reader<'_>) -> Result<UpstreamConfig, ConfigError> {
+    let roots = reader.each(&keys::UPSTREAM_ROOTS, |text| root_certificates(text))?;
+    Ok(UpstreamConfig {
+        root_certificates: roots.into_iter().flatten().collect(),
+        insecure_skip_verify: reader.switch(&keys::UPSTREAM_INSECURE)?,
+        dial_timeout: reader.duration(&keys::UPSTREAM_DIAL)?,
+        response_header_timeout: reader.duration(&keys::UPSTREAM_HEADER)?,
+        idle_timeout: reader.duration(&keys::UPSTREAM_IDLE_TIMEOUT)?,
+        max_idle_per_endpoint: reader.count(&keys::UPSTREAM_IDLE)?,
+    })
+}
+
+/// The certificates of a PEM file, or, as in Traefik, of a PEM text itself.
+fn root_certificates(text: &str) -> Result<Vec<CertificateDer<'static>>, String> {
+    let is_pem = text.trim_start().starts_with("-----BEGIN");
+    let found: Result<Vec<_>, _> = if is_pem {
+        CertificateDer::pem_slice_iter(text.as_bytes()).collect()
+    } else {
+        CertificateDer::pem_file_iter(text).and_then(Iterator::collect)
+    };
+    match found {
+        Ok(certificates) if certificates.is_empty() => Err("holds no PEM certificate".to_owned()),
+        Ok(certificates) => Ok(certificates),
+        Err(error) => Err(format!("cannot be read: {error}")),
+    }
+}
+
+fn access_log(
+    reader: &Reader<'_>,
+) -> Result<Option<(AccessLogFormat, Option<std::path::PathBuf>)>, ConfigError> {
+    let on = if reader.is_written(&keys::ACCESS_LOG) {
+        reader.switch(&keys::ACCESS_LOG)?
+    } else {
+        reader.is_written(&keys::ACCESS_LOG_FORMAT) || reader.is_written(&keys::ACCESS_LOG_FILE)
+    };
+    let format = match reader.choice(&keys::ACCESS_LOG_FORMAT)? {
+        "json" => AccessLogFormat::Json,
+        _ => AccessLogFormat::Common,
+    };
+    let path = reader.text(&keys::ACCESS_LOG_FILE);
+    Ok(on.then(|| (format, (!path.is_empty()).then(|| path.into()))))
+}
+
+fn admin(reader: &Reader<'_>) -> Result<Option<SocketAddr>, ConfigError> {
+    if reader.text(&keys::ADMIN_ADDRESS).is_empty() {
+        return Ok(None);
+    }
+    let addresses = reader.parse(&keys::ADMIN_ADDRESS, value::listen_addresses)?;
+    Ok(addresses.first().copied())
+}
+
+fn log_level(reader: &Reader<'_>) -> Result<Level, ConfigError> {
+    Ok(match reader.choice(&keys::LOG_LEVEL)? {
+        "debug" | "trace" => Level::Debug,
+        "warn" => Level::Warn,
+        "error" | "fatal" | "panic" => Level::Error,
+        _ => Level::Info,
+    })
+}
+
+fn workers(reader: &Reader<'_>) -> Result<usize, ConfigError> {
+    if !reader.is_written(&keys::WORKERS) {
+        return Ok(available_parallelism().map_or(1, Into::into));
+    }
+    reader.parse(&keys::WORKERS, |text| match value::count(text)? {
+        workers @ 1..=MAX_WORKERS => Ok(workers),
+        _ => Err(format!("is not between 1 and {MAX_WORKERS}")),
+    })
+}

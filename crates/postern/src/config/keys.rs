@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The table of keys.  Parsing, `--help`, suggestions, shell completions and `docs/user/options.md` all come from it.
+
+use super::key::ValueKind::{Choice, Count, Duration, List, Switch, Text};
+use super::key::{Key, ValueKind};
+
+macro_rules! keys {
+    ($($constant:ident = $path:literal, $kind:expr, $default:literal, $help:literal;)*) => {
+        $(pub(crate) static $constant: Key =
+            Key { path: $path, kind: $kind, default: $default, help: $help };)*
+
+        /// Every key, in the order of the reference table.
+        pub(crate) static KEYS: &[&Key] = &[$(&$constant),*];
+    };
+}
+
+const TENANCY_MODES: ValueKind = Choice(&["namespace", "declared", "off"]);
+const ACCESS_LOG_FORMATS: ValueKind = Choice(&["common", "json"]);
+/// The words after `error` are Traefik's and mean the nearest of ours.
+const LOG_LEVELS: ValueKind =
+    Choice(&["debug", "info", "warn", "error", "trace", "fatal", "panic"]);
+
+keys! {
+    CONFIG_FILE = "configFile", Text, "",
+        "A YAML or TOML file (by its ending) with these same keys.";
+    ENTRY_POINT = "entryPoints.NAME", Switch, "true",
+        "Declares an entry point. As soon as an address is configured, only the entry points that are configured exist; without one there are web and websecure.";
+    ENTRY_POINT_ADDRESS = "entryPoints.NAME.address", List, "web: :8000, websecure: :8443",
+        "Where it listens, as host:port; :port means all addresses, IPv6 and IPv4. Repeat it, or separate by commas, for several addresses.";
+    ENTRY_POINT_AS_DEFAULT = "entryPoints.NAME.asDefault", Switch, "false",
+        "Serves routes that name no entry point here. If no entry point says so, all of them do.";
+    READ_TIMEOUT = "entryPoints.NAME.transport.respondingTimeouts.readTimeout", Duration, "60s",
+        "Limits the time from accept to a request's complete head, and between two pieces of its body. 0 means no limit.";
+    WRITE_TIMEOUT = "entryPoints.NAME.transport.respondingTimeouts.writeTimeout", Duration, "0s",
+        "Limits the time between two pieces of an answer that the client takes. 0 means no limit.";
+    IDLE_TIMEOUT = "entryPoints.NAME.transport.respondingTimeouts.idleTimeout", Duration, "180s",
+        "Limits the time between two requests on one connection. 0 means no limit.";
+    GRACE_TIMEOUT = "entryPoints.NAME.transport.lifeCycle.graceTimeOut", Duration, "10s",
+        "How long open requests may go on after SIGTERM. The longest of all entry points counts.";
+    FORWARDED_INSECURE = "entryPoints.NAME.forwardedHeaders.insecure", Switch, "false",
+        "Believes X-Forwarded-* headers from everybody.";
+    FORWARDED_TRUSTED = "entryPoints.NAME.forwardedHeaders.trustedIPs", List, "",
+        "Believes X-Forwarded-* headers from these addresses and CIDR ranges.";
+    HTTP_MAX_HEADER_BYTES = "entryPoints.NAME.http.maxHeaderBytes", Count, "1048576",
+        "The most bytes of a request's head.";
+    HTTP_TLS = "entryPoints.NAME.http.tls", Switch, "websecure: true, others: false",
+        "Speaks TLS on this entry point.";
+    HTTP2_STREAMS = "entryPoints.NAME.http2.maxConcurrentStreams", Count, "250",
+        "The most streams at a time on one HTTP/2 connection.";
+    TENANCY_MODE = "tenancy.mode", TENANCY_MODES, "namespace",
+        "How namespaces become tenants: each is one (unless a Tenant object groups it), only those that a Tenant object lists, or all are one.";
+    TENANCY_QUARANTINE = "tenancy.quarantine", Duration, "24h",
+        "How long a hostname that a tenant gave up stays closed to other tenants.";
+    INGRESS = "providers.kubernetesIngress", Switch, "true",
+        "Reads Ingress objects; they are always read, so only true is accepted.";
+    INGRESS_NAMESPACES = "providers.kubernetesIngress.namespaces", List, "",
+        "Reads objects of these namespaces only; without it, of all.";
+    INGRESS_CLASS = "providers.kubernetesIngress.ingressClass", Text, "",
+        "Serves Ingresses of this class only; without it, of every class whose controller is Postern, or of none.";
+    INGRESS_EMPTY_SERVICES = "providers.kubernetesIngress.allowEmptyServices", Switch, "true",
+        "A route to a Service without endpoints answers 503; when false it is left out, and answers 404.";
+    INGRESS_EXTERNAL_NAME = "providers.kubernetesIngress.allowExternalNameServices", Switch, "false",
+        "Services of type ExternalName; they are not supported yet, so only false is accepted.";
+    EGRESS_ALLOW = "egress.allow", List, "",
+        "Backends may live in these CIDR ranges although they are denied below or by default (loopback, link-local, multicast).";
+    EGRESS_DENY = "egress.deny", List, "",
+        "Backends may not live in these CIDR ranges, in addition to those denied by default.";
+    EGRESS_POD_TARGETS = "egress.requirePodTargets", Switch, "false",
+        "Refuses endpoints whose EndpointSlice names no Pod of its own namespace as targetRef.";
+    UPSTREAM_INSECURE = "serversTransport.insecureSkipVerify", Switch, "false",
+        "Does not verify the certificates of backends.";
+    UPSTREAM_ROOTS = "serversTransport.rootCAs", List, "",
+        "Files with PEM certificates that backends' certificates are verified against, in addition to the system's.";
+    UPSTREAM_IDLE = "serversTransport.maxIdleConnsPerHost", Count, "200",
+        "The most idle connections kept per worker, tenant and endpoint.";
+    UPSTREAM_DIAL = "serversTransport.forwardingTimeouts.dialTimeout", Duration, "30s",
+        "Limits the time to connect to a backend. 0 means no limit.";
+    UPSTREAM_HEADER = "serversTransport.forwardingTimeouts.responseHeaderTimeout", Duration, "0s",
+        "Limits the time from the end of a request to the head of its answer. 0 means no limit.";
+    UPSTREAM_IDLE_TIMEOUT = "serversTransport.forwardingTimeouts.idleConnTimeout", Duration, "90s",
+        "How long an idle connection to a backend is kept. 0 means no limit.";
+    ADMIN_ADDRESS = "admin.address", Text, "127.0.0.1:9000",
+        "Where /ping, /metrics and /api/snapshot are served; empty turns them off.";
+    ACCESS_LOG = "accessLog", Switch, "false",
+        "Writes one line per request; any other accessLog key turns it on, too.";
+    ACCESS_LOG_FORMAT = "accessLog.format", ACCESS_LOG_FORMATS, "common",
+        "Common Log Format with the tenant at its end, or JSON.";
+    ACCESS_LOG_FILE = "accessLog.filePath", Text, "",
+        "The file it is written to; standard output without it.";
+    LOG_LEVEL = "log.level", LOG_LEVELS, "info",
+        "The least severity of what is logged to standard error; trace means debug, fatal and panic mean error.";
+    WORKERS = "workers", Count, "one per CPU",
+        "Worker threads, each with its own sockets and connection pools.";
+}
