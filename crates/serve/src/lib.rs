@@ -6,23 +6,39 @@
 //! that reaches a route, a certificate or a backend without a `postern_snapshot::Admission`.
 
 pub mod config;
+pub mod edge;
 pub mod metrics;
 pub mod published;
 
+mod accept;
 mod access_log;
+mod balance;
+mod buffer;
 mod clock;
 mod connection;
 mod dial;
 mod drain;
+mod exchange;
 mod finished;
+mod forwarded;
+mod gate;
+mod handshake;
 mod http;
 mod io;
+mod listener;
+mod pool;
+mod preface;
+mod respond;
 mod runtime;
+mod server_config;
+mod thread;
+mod tickets;
 mod worker;
 
 pub use config::{
     AccessLogFormat, EdgeConfig, EntryPointConfig, ForwardedHeaders, HttpLimits, Timeouts,
     UpstreamConfig,
 };
+pub use edge::{Edge, StartError};
 pub use metrics::Metrics;
 pub use published::Published;

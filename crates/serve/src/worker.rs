@@ -4,18 +4,26 @@
 use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::JoinHandle;
+use tokio::time::sleep;
 
-use crate::access_log::AccessLog;
+use crate::access_log::{self, AccessLog};
 use crate::clock::Clock;
 use crate::config::EdgeConfig;
 use crate::connection::Connection;
-use crate::drain::Drain;
+use crate::drain::{Connections, Drain};
 use crate::finished::Finished;
-use crate::metrics::{Metrics, WorkerCounters};
+use crate::gate::Gate;
+use crate::metrics::WorkerCounters;
 use crate::published::Published;
 use crate::runtime::Runtimes;
+use crate::thread::Shared;
+use crate::tickets::Tickets;
+
+/// How often tenants that are gone are forgotten.
+const SWEEP: Duration = Duration::from_secs(60);
 
 /// One worker's shared state; handed around as `Rc<Worker>`.
 pub(crate) struct Worker {
@@ -31,22 +39,57 @@ pub(crate) struct Worker {
     pub(crate) drain: Drain,
     /// What the worker counts whoever it is for.
     pub(crate) counters: Arc<WorkerCounters>,
+    /// The connections that are open.
+    pub(crate) connections: Connections,
+    /// Who may do the next step of a handshake.
+    pub(crate) gate: Gate,
+    /// Keys for session tickets.
+    pub(crate) tickets: Arc<Tickets>,
     /// Where requests are logged, if they are.
     access_log: Option<AccessLog>,
 }
 
 impl Worker {
-    /// A worker that serves what is published.
-    pub(crate) fn new(
-        config: Arc<EdgeConfig>,
-        published: Arc<Published>,
-        metrics: Arc<Metrics>,
-        access_log: Option<AccessLog>,
-    ) -> Rc<Self> {
+    /// A worker that serves what is published.  On its thread, its standing tasks must be started as well.
+    pub(crate) fn new(shared: Shared, access_log: Option<AccessLog>) -> Rc<Self> {
+        let Shared { config, published, metrics, tickets } = shared;
         let counters = metrics.register_worker();
-        let runtimes = Runtimes::new(metrics);
-        let (clock, drain) = (Clock, Drain::default());
-        Rc::new(Self { config, published, runtimes, clock, drain, counters, access_log })
+        Rc::new(Self {
+            config,
+            published,
+            runtimes: Runtimes::new(metrics),
+            clock: Clock,
+            drain: Drain::default(),
+            counters,
+            connections: Connections::default(),
+            gate: Gate::default(),
+            tickets,
+            access_log,
+        })
+    }
+
+    /// Starts what goes on for as long as the worker lives.
+    pub(crate) fn start(self: &Rc<Self>) {
+        let worker = self.clone();
+        self.spawn(async move { worker.gate.run().await });
+        let worker = self.clone();
+        self.spawn(async move {
+            loop {
+                sleep(SWEEP).await;
+                worker.runtimes.sweep(&worker.published.load());
+            }
+        });
+        if self.logs() {
+            let worker = self.clone();
+            self.spawn(async move { worker.flush_log().await });
+        }
+    }
+
+    async fn flush_log(&self) {
+        loop {
+            sleep(access_log::FLUSH_EVERY).await;
+            self.access_log.iter().for_each(AccessLog::flush);
+        }
     }
 
     /// Runs a task on this worker.  A panic ends that task alone, and is counted (I21).

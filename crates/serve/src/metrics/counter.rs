@@ -103,8 +103,6 @@ labels! {
         Http1 => "http/1.1",
         /// HTTP/2.
         Http2 => "h2",
-        /// Something else, after a 101.
-        Upgraded => "upgraded",
     }
 }
 

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The rustls configuration of one TLS profile (wall W4): its certificate and no other, its tickets and no others.
+
+use std::sync::{Arc, LazyLock};
+
+use postern_snapshot::TlsProfile;
+use rustls::ServerConfig;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls::version::{TLS12, TLS13};
+
+use crate::tickets::Tickets;
+
+/// Named, not the process's default: another library in the binary cannot change what is negotiated.
+static PROVIDER: LazyLock<Arc<CryptoProvider>> =
+    LazyLock::new(|| Arc::new(aws_lc_rs::default_provider()));
+
+/// Tickets after a TLS 1.3 handshake.  Each costs as much as sealing it; browsers that open several connections at once
+/// ask for more by resuming, which earns another.
+const TICKETS: usize = 1;
+
+/// Makes the configuration of `profile`.
+pub(crate) fn make(profile: &TlsProfile, tickets: &Tickets) -> Arc<ServerConfig> {
+    let both: &[_] = &[&TLS13, &TLS12];
+    let versions = if profile.demands().require_tls13 { &both[..1] } else { both };
+    let certificate = OnlyThis(profile.certificate().key().clone());
+    let mut config = ServerConfig::builder_with_provider(PROVIDER.clone())
+        .with_protocol_versions(versions)
+        .expect("the provider has suites and groups for both versions")
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(certificate));
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    // A store would be shared by whoever shares the configuration; a ticket is bound to its keys.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    match tickets.of(profile) {
+        Ok(set) => config.ticketer = set,
+        // Without randomness for ticket keys there are full handshakes (or none), never weak keys.
+        Err(_) => config.send_tls13_tickets = 0,
+    }
+    config.send_tls13_tickets = config.send_tls13_tickets.min(TICKETS);
+    // 0-RTT can be replayed.
+    config.max_early_data_size = 0;
+    Arc::new(config)
+}
+
+#[derive(Debug)]
+struct OnlyThis(Arc<CertifiedKey>);
+
+impl ResolvesServerCert for OnlyThis {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.0.clone())
+    }
+}
