@@ -70,12 +70,23 @@ impl World {
     /// Files an object under the tenant of its namespace, replacing the one of the same key.
     pub fn declare(&mut self, object: Object) {
         let key = object.key().clone();
-        self.put(&key, Some(object));
+        self.apply([(key, Some(object))]);
     }
 
     /// Takes an object out; one that is not there changes nothing.
     pub fn withdraw(&mut self, key: &ObjectKey) {
-        self.put(key, None);
+        self.apply([(key.clone(), None)]);
+    }
+
+    /// Declares (`Some`) and withdraws (`None`) many objects at once: the boundary is drawn anew once at most.
+    pub fn apply(&mut self, steps: impl IntoIterator<Item = (ObjectKey, Option<Object>)>) {
+        let mut moves_boundary = false;
+        for (key, object) in steps {
+            moves_boundary |= self.put(&key, object);
+        }
+        if moves_boundary {
+            self.redraw();
+        }
     }
 
     /// Replaces what reading one file (or one watch) had to say about input that is no object.
@@ -153,19 +164,20 @@ impl World {
         read.chain(&self.tenancy_findings).cloned().chain(refused)
     }
 
-    fn put(&mut self, key: &ObjectKey, object: Option<Object>) {
+    /// Files an object, and says whether the boundary has to be drawn anew.
+    fn put(&mut self, key: &ObjectKey, object: Option<Object>) -> bool {
         let before = match self.place(key, object.clone()) {
-            Placed::Global => return self.redraw(),
+            Placed::Global => return true,
             Placed::Claim => {
                 self.changes = Changes::Everything;
-                return;
+                return false;
             }
-            Placed::Nowhere => return,
+            Placed::Nowhere => return false,
             Placed::Filed(before) => before,
         };
-        let Some(tenant) = self.tenancy.tenant_of(&key.namespace) else { return };
+        let Some(tenant) = self.tenancy.tenant_of(&key.namespace) else { return false };
         if before == object {
-            return;
+            return false;
         }
         let change = Change { tenant, before, after: object };
         match &mut self.changes {
@@ -173,6 +185,7 @@ impl World {
             Changes::Some(changes) => changes.push(change),
             none @ Changes::None => *none = Changes::Some(vec![change]),
         }
+        false
     }
 
     fn place(&mut self, key: &ObjectKey, object: Option<Object>) -> Placed {

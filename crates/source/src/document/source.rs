@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The text of one object in YAML or JSON, read twice: for its kind, then for what is in it.
+
+use postern_api::TypeMeta;
+use serde::de::DeserializeOwned;
+
+use super::fault::Fault;
+use super::node::Node;
+use super::{json, plain, yaml};
+
+/// One object's text, as far as it is understood.
+pub(crate) struct Source<'a>(Text<'a>);
+
+enum Text<'a> {
+    /// YAML that was plain enough for the quick scanner, and its text, should that not be enough.
+    Plain(Node<'a>, &'a str),
+    Yaml(&'a str),
+    Json(&'a str),
+}
+
+/// One item of a list.
+pub(super) struct Item {
+    /// Its text, of the list's format.  May hold keys, so it is wiped.
+    pub(super) text: zeroize::Zeroizing<String>,
+    /// How many lines of the list come before it.
+    pub(super) lines_before: u32,
+}
+
+impl<'a> Source<'a> {
+    /// Looks at YAML.
+    pub(super) fn yaml(text: &'a str) -> Self {
+        Self(plain::scan(text).map_or(Text::Yaml(text), |node| Text::Plain(node, text)))
+    }
+
+    /// Looks at JSON.
+    pub(super) fn json(text: &'a str) -> Self {
+        Self(Text::Json(text))
+    }
+
+    /// Looks at an item of this list, which is in the list's format.
+    pub(super) fn item<'b>(&self, text: &'b str) -> Source<'b> {
+        match self.0 {
+            Text::Json(_) => Source::json(text),
+            _ => Source::yaml(text),
+        }
+    }
+
+    /// Of which kind it is.
+    pub(super) fn type_meta(&self) -> Result<TypeMeta, Fault> {
+        self.read()
+    }
+
+    /// All of it, as a `T`.
+    pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, Fault> {
+        match &self.0 {
+            Text::Plain(node, text) => T::deserialize(node).or_else(|_| yaml::read(text)),
+            Text::Yaml(text) => yaml::read(text),
+            Text::Json(text) => json::read(text),
+        }
+    }
+
+    /// The elements of the top-level field `items`; nothing if there is no such field.
+    pub(super) fn items(&self) -> Result<Option<Vec<Item>>, Fault> {
+        match &self.0 {
+            Text::Plain(_, text) | Text::Yaml(text) => yaml::items(text),
+            Text::Json(text) => json::items(text),
+        }
+    }
+}

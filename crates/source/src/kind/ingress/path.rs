@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Paths of an Ingress, in normal form, with Kubernetes' exact meaning.
+
+use std::sync::Arc;
+
+use postern_api as api;
+use postern_model::{PathMatch, Reason, path};
+
+use super::super::present;
+use super::Reader;
+use super::annotations::PathMatcher;
+use crate::reading::Note;
+
+/// A path condition, and what closes its rule.
+pub(super) struct MatchedPath {
+    pub(super) path: PathMatch,
+    pub(super) closed_by: Option<Arc<str>>,
+}
+
+impl Reader<'_> {
+    /// Reads a path; nothing if the rule has to be left out.
+    pub(super) fn path(&mut self, path: &api::HttpIngressPath, field: &str) -> Option<MatchedPath> {
+        // As in Traefik, a rule without a path takes every path, whatever its type.
+        let written = present(path.path.as_deref());
+        let path_type = present(path.path_type.as_deref()).unwrap_or("ImplementationSpecific");
+        let shape: fn(Arc<str>) -> PathMatch = match (written, path_type) {
+            (_, "Exact" | "Prefix" | "ImplementationSpecific") if written.is_none() => {
+                PathMatch::Prefix
+            }
+            (_, "Exact") => PathMatch::Exact,
+            (_, "Prefix") => PathMatch::Prefix,
+            (_, "ImplementationSpecific") => match &self.options.path_matcher {
+                PathMatcher::PathPrefix => PathMatch::StringPrefix,
+                PathMatcher::Path => PathMatch::Exact,
+                PathMatcher::Unusable(why) => {
+                    let why = why.clone();
+                    return Some(self.closed_path(why));
+                }
+            },
+            _ => return self.invalid(format!("{field}.pathType"), "not a path type"),
+        };
+        let Ok(normal) = path::normalize(written.unwrap_or("/")) else {
+            return self.invalid(format!("{field}.path"), "not a path of a URL");
+        };
+        Some(MatchedPath { path: trimmed(shape(self.strings.share(&normal))), closed_by: None })
+    }
+
+    /// A path in a language that is not supported.  Traefik's expressions match anywhere in a path, so all paths are
+    /// closed for which no other rule is longer.
+    fn closed_path(&mut self, why: Arc<str>) -> MatchedPath {
+        MatchedPath { path: PathMatch::StringPrefix(self.strings.share("/")), closed_by: Some(why) }
+    }
+
+    fn invalid(&mut self, field: String, what: &str) -> Option<MatchedPath> {
+        self.draft.error(Reason::InvalidValue, Note {
+            field: field.into(),
+            message: format!("{what}; the rule is left out"),
+            remedy: "write Exact, Prefix or ImplementationSpecific, and a path that begins with a slash",
+        });
+        None
+    }
+}
+
+/// "A trailing slash of a Prefix is ignored": `/a/` matches `/a`.
+fn trimmed(path: PathMatch) -> PathMatch {
+    match path {
+        PathMatch::Prefix(prefix) if prefix.len() > 1 && prefix.ends_with('/') => {
+            PathMatch::Prefix(prefix[..prefix.len() - 1].into())
+        }
+        path => path,
+    }
+}

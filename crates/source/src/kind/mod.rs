@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+//! One file per kind: how one object is read, on its own, without looking anything up.
+
+mod endpoint_slice;
+mod host_claim;
+mod ingress;
+mod ingress_class;
+mod namespace;
+mod reference_grant;
+mod secret;
+mod service;
+mod tenant;
+
+use postern_api as api;
+use postern_model::{Finding, Kind, Object, Reason, Severity};
+
+use crate::document::{Fault, Source};
+use crate::interner::Interner;
+use crate::reading::{Draft, Reading};
+
+/// An object, unless it was refused or is not wanted, and what was found about it.  The findings of routes are in the
+/// routes.
+#[derive(Debug, Default)]
+pub(crate) struct Parsed {
+    pub(crate) object: Option<Object>,
+    pub(crate) findings: Vec<Finding>,
+}
+
+/// Reads an object of `apiVersion` and `kind`; nothing if that is not a kind that is read.
+pub(crate) fn read(
+    type_meta: (&str, &str),
+    source: &Source<'_>,
+    reading: &mut Reading<'_>,
+) -> Option<Result<Parsed, Fault>> {
+    /// Reads the object as its API type, then as ours.
+    macro_rules! as_kind {
+        ($kind:ident, $module:ident) => {
+            source.read::<api::$kind>().map(|object| {
+                let draft = reading.draft(Kind::$kind, &object.metadata);
+                finish(draft, |draft| $module::read(object, draft, reading.strings))
+            })
+        };
+    }
+    Some(match kind_of(type_meta)? {
+        Kind::Namespace => as_kind!(Namespace, namespace),
+        Kind::Secret => as_kind!(Secret, secret),
+        Kind::Service => as_kind!(Service, service),
+        Kind::EndpointSlice => as_kind!(EndpointSlice, endpoint_slice),
+        Kind::Ingress => as_kind!(Ingress, ingress),
+        Kind::IngressClass => as_kind!(IngressClass, ingress_class),
+        Kind::ReferenceGrant => as_kind!(ReferenceGrant, reference_grant),
+        Kind::Tenant => as_kind!(Tenant, tenant),
+        Kind::HostClaim => as_kind!(HostClaim, host_claim),
+        Kind::File => return None,
+    })
+}
+
+fn finish(
+    draft: Option<Result<Draft, Finding>>,
+    read: impl FnOnce(&mut Draft) -> Option<Object>,
+) -> Parsed {
+    match draft {
+        None => Parsed::default(),
+        Some(Err(refusal)) => Parsed { object: None, findings: vec![refusal] },
+        Some(Ok(mut draft)) => Parsed { object: read(&mut draft), findings: draft.findings },
+    }
+}
+
+const NETWORKING: &str = "networking.k8s.io/v1";
+const GATEWAY: [&str; 3] = [
+    "gateway.networking.k8s.io/v1",
+    "gateway.networking.k8s.io/v1beta1",
+    "gateway.networking.k8s.io/v1alpha2",
+];
+const OURS: &str = "postern.dev/v1alpha1";
+
+fn kind_of(type_meta: (&str, &str)) -> Option<Kind> {
+    Some(match type_meta {
+        ("v1", "Namespace") => Kind::Namespace,
+        ("v1", "Secret") => Kind::Secret,
+        ("v1", "Service") => Kind::Service,
+        ("discovery.k8s.io/v1", "EndpointSlice") => Kind::EndpointSlice,
+        (NETWORKING, "Ingress") => Kind::Ingress,
+        (NETWORKING, "IngressClass") => Kind::IngressClass,
+        (version, "ReferenceGrant") if GATEWAY.contains(&version) => Kind::ReferenceGrant,
+        (OURS, "Tenant") => Kind::Tenant,
+        (OURS, "HostClaim") => Kind::HostClaim,
+        _ => return None,
+    })
+}
+
+/// A finding about an object whose kind is read, but not in its version: it would be missed silently otherwise.
+pub(crate) fn near_miss(version: &str, kind: &str, reading: &Reading<'_>) -> Option<Finding> {
+    let (group, _) = version.split_once('/')?;
+    let read = match (group, kind) {
+        ("extensions" | "networking.k8s.io", "Ingress" | "IngressClass") => NETWORKING,
+        ("discovery.k8s.io", "EndpointSlice") => "discovery.k8s.io/v1",
+        ("gateway.networking.k8s.io", "ReferenceGrant") => GATEWAY[0],
+        ("postern.dev", "Tenant" | "HostClaim") => OURS,
+        _ => return None,
+    };
+    let verdict = (Severity::Warning, Reason::Unsupported);
+    let message = format!("{kind} is read in version {read} only");
+    Some(reading.about_file(verdict, message, "convert the object to the version that is read"))
+}
+
+/// Strings of an object that are absent or empty.
+fn present(text: Option<&str>) -> Option<&str> {
+    text.filter(|text| !text.is_empty())
+}
+
+/// A port's number; nothing if it is none.
+fn port_number(number: Option<i64>) -> Option<u16> {
+    number.and_then(|number| u16::try_from(number).ok()).filter(|port| *port != 0)
+}
+
+/// Whether a port's protocol is TCP, which it is unless said otherwise.
+fn is_tcp(protocol: Option<&str>) -> bool {
+    present(protocol).is_none_or(|protocol| protocol == "TCP")
+}
+
+/// Shares every string of a list.
+fn shared(list: &[String], strings: &mut Interner) -> Vec<std::sync::Arc<str>> {
+    list.iter().map(|text| strings.share(text)).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `postern.dev/v1alpha1` Tenant.  What cannot be honoured makes a tenant narrower, never wider.
+
+use std::sync::Arc;
+
+use postern_api as api;
+use postern_model::{HostPattern, Object, Reason, TenantSpec};
+
+use super::{present, shared};
+use crate::interner::Interner;
+use crate::reading::{Draft, Note};
+
+/// An entry point that no installation has: its name is not one that can be configured.
+const NO_ENTRY_POINT: &str = "";
+
+pub(super) fn read(
+    tenant: api::Tenant,
+    draft: &mut Draft,
+    strings: &mut Interner,
+) -> Option<Object> {
+    let spec = &tenant.spec;
+    let selector = &spec.namespace_selector;
+    let labels = if selector.match_expressions.is_empty() {
+        let labels = selector.match_labels.0.iter();
+        labels.map(|(key, value)| (strings.share(key), strings.share(value))).collect()
+    } else {
+        // Labels without the expressions would select more namespaces than the operator meant.
+        draft.error(
+            Reason::Unsupported,
+            Note {
+                field: "spec.namespaceSelector.matchExpressions".into(),
+                message: "expressions are not supported; the selector selects no namespace".into(),
+                remedy: "use matchLabels, or list the namespaces by name",
+            },
+        );
+        Default::default()
+    };
+    let mut entry_points = shared(&spec.entry_points, strings);
+    if !is_shared(present(spec.isolation.as_deref()), draft) {
+        entry_points = vec![strings.share(NO_ENTRY_POINT)];
+    }
+    let model = TenantSpec {
+        origin: draft.origin.clone(),
+        namespaces: shared(&spec.namespaces, strings).into_iter().collect(),
+        namespace_labels: labels,
+        domains: domains(&spec.domains, draft),
+        entry_points,
+        allow_catch_all: spec.allow_catch_all.unwrap_or(false),
+        require_tls13: require_tls13(&spec.tls, draft),
+        max_routes: max_routes(spec.limits, draft),
+    };
+    Some(Object::Tenant(Arc::new(model)))
+}
+
+/// Whether a process that is shared is what the operator asked for.  If not, the tenant keeps its namespaces and
+/// domains, and nothing of it is served.
+fn is_shared(isolation: Option<&str>, draft: &mut Draft) -> bool {
+    let (reason, message) = match isolation {
+        None | Some("Shared") => return true,
+        Some("Process") => (Reason::Unsupported, "a process per tenant is not supported yet"),
+        Some(_) => (Reason::InvalidValue, "not Shared or Process"),
+    };
+    draft.error(
+        reason,
+        Note {
+            field: "spec.isolation".into(),
+            message: format!("{message}; nothing of this tenant is served"),
+            remedy: "write Shared, or run an installation for this tenant alone",
+        },
+    );
+    false
+}
+
+fn domains(domains: &[String], draft: &mut Draft) -> Vec<HostPattern> {
+    let mut patterns = Vec::with_capacity(domains.len());
+    for (index, domain) in domains.iter().enumerate() {
+        match HostPattern::parse(domain) {
+            Ok(pattern) => patterns.push(pattern),
+            Err(error) => draft.error(
+                Reason::HostInvalid,
+                Note {
+                    field: format!("spec.domains[{index}]").into(),
+                    message: error.to_string(),
+                    remedy: "write a hostname, or *. and a hostname",
+                },
+            ),
+        }
+    }
+    patterns
+}
+
+fn require_tls13(tls: &api::TenantTls, draft: &mut Draft) -> bool {
+    if !tls.curves.is_empty() {
+        draft.warning(
+            Reason::Unsupported,
+            Note {
+                field: "spec.tls.curves".into(),
+                message: "curves cannot be chosen yet; the defaults are used".into(),
+                remedy: "remove the field",
+            },
+        );
+    }
+    match present(tls.min_version.as_deref()) {
+        None | Some("VersionTLS12") => false,
+        Some("VersionTLS13") => true,
+        Some(_) => {
+            draft.error(
+                Reason::InvalidValue,
+                Note {
+                    field: "spec.tls.minVersion".into(),
+                    message: "not a version of TLS that can be the lowest; TLS 1.3 is required"
+                        .into(),
+                    remedy: "write VersionTLS12 or VersionTLS13",
+                },
+            );
+            true
+        }
+    }
+}
+
+fn max_routes(limits: api::TenantLimits, draft: &mut Draft) -> Option<u32> {
+    let ignored = [
+        ("connections", limits.connections),
+        ("handshakesPerSecond", limits.handshakes_per_second),
+        ("requestsInFlight", limits.requests_in_flight),
+        ("requestsPerSecond", limits.requests_per_second),
+        ("bytesBuffered", limits.bytes_buffered),
+    ];
+    for (name, _) in ignored.iter().filter(|(_, limit)| limit.is_some()) {
+        draft.warning(
+            Reason::Unsupported,
+            Note {
+                field: format!("spec.limits.{name}").into(),
+                message: "this limit is not enforced yet".into(),
+                remedy: "do not rely on this limit",
+            },
+        );
+    }
+    // One number bounds both; the smaller one keeps both promises.
+    let limits = [("routes", limits.routes), ("certificates", limits.certificates)];
+    limits.into_iter().filter_map(|(name, limit)| Some(at_most(name, limit?, draft))).min()
+}
+
+fn at_most(name: &str, limit: i64, draft: &mut Draft) -> u32 {
+    u32::try_from(limit).unwrap_or_else(|_| {
+        draft.error(
+            Reason::InvalidValue,
+            Note {
+                field: format!("spec.limits.{name}").into(),
+                message: "not a limit; none are allowed".into(),
+                remedy: "write a number from 0 to 4294967295",
+            },
+        );
+        0
+    })
+}
