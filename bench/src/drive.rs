@@ -68,6 +68,7 @@ impl Options {
 /// Measures everything that is wanted, prints a table, and fails when a goal was missed.
 pub(crate) fn run(options: &Options) -> Result<()> {
     process::pin_self_to_load()?;
+    warn_if_busy();
     let ground = Ground::lay(options)?;
     let mut report = Report::default();
     if let Some(program) = options.postern.as_ref().filter(|_| options.wants("binary")) {
@@ -85,4 +86,13 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         bail!("{} goals were missed", report.missed());
     }
     Ok(())
+}
+
+/// Ratios of one run survive a busy machine; latencies do not.
+fn warn_if_busy() {
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let minute = load.split_whitespace().next().and_then(|word| word.parse::<f64>().ok());
+    if let Some(minute) = minute.filter(|&minute| minute > 1.0) {
+        println!("note: the machine is busy (load {minute}); latencies will be too high");
+    }
 }
