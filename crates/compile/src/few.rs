@@ -5,20 +5,16 @@ use std::collections::HashMap;
 use std::hash::Hash;
 
 /// A set of mostly one element, which knows how often each was put in.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) enum Few<T> {
     /// Nobody.
+    #[default]
     None,
     /// One.
     One(T, u32),
     /// More than one, now or earlier.
+    #[expect(clippy::box_collection, reason = "the rare case must not make the usual one large")]
     Many(Box<HashMap<T, u32>>),
-}
-
-impl<T> Default for Few<T> {
-    fn default() -> Self {
-        Self::None
-    }
 }
 
 impl<T: Eq + Hash> Few<T> {

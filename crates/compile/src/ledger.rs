@@ -290,6 +290,21 @@ impl Ledger {
         })
     }
 
+    /// Names that were given up: nobody answers for them until the quarantine ends, not even with a wildcard above or
+    /// the catch-all, except for a wildcard of their last tenant.
+    pub(crate) fn dark(&self) -> impl Iterator<Item = HostPattern> {
+        let released = self.claims.iter().filter(|(pattern, claim)| {
+            let Standing::Released { last, at } = &claim.standing else { return false };
+            let above = self.claims.above(pattern).find_map(|claim| match &claim.standing {
+                Standing::Held(tenant) => Some(tenant),
+                _ => None,
+            });
+            let is_back = above.is_some() && above == last.as_ref();
+            self.now < self.ends(*at) && self.domain_of(pattern).is_none() && !is_back
+        });
+        released.map(|(pattern, _)| pattern)
+    }
+
     /// The claims that this compile made or changed.
     pub(crate) fn news(&self) -> impl Iterator<Item = ClaimRecord> {
         self.news.values().cloned()

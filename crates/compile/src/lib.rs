@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use postern_model::{
-    Change, Changes, HttpRoutes, Object, ObjectKey, Report, TenantId, TenantModel, Timestamp, World,
+    Change, Changes, HttpRoutes, Object, Report, TenantId, TenantModel, Timestamp, World,
 };
 use postern_snapshot::editor::TenantRoom;
 use postern_snapshot::{Editor, Snapshot};
@@ -82,18 +82,26 @@ impl Compiler {
         for finding in conflicts {
             self.report.findings.entry(finding.origin.key.clone()).or_default().push(finding);
         }
-        let routes = world.tenants().flat_map(|(tenant, model)| {
-            let namespaces = model.namespaces.values();
-            namespaces.flat_map(|n| n.routes.values()).map(|routes| (tenant.clone(), routes))
-        });
-        let used = routes.filter(|(_, routes)| self.uses_names(routes));
-        self.ledger.settle(world, used.map(|(tenant, routes)| (tenant, routes.clone())).collect());
         self.open_tenants(world);
+        let mut dirty: BTreeMap<_, _> =
+            self.tenants.keys().cloned().map(Dirty::everything).collect();
+        for (tenant, model) in world.tenants() {
+            if let Some(dirty) = dirty.get_mut(tenant) {
+                dirty.objects.extend(routes_of(model).map(|routes| routes.origin.key.clone()));
+            }
+        }
+        self.limit(world, &mut dirty);
+        self.ledger.settle(world, self.new_uses(world, &dirty));
+        for (tenant, pattern, epoch) in self.ledger.owned() {
+            if let Some(tenant) = self.tenants.get_mut(tenant) {
+                tenant.own(pattern, epoch);
+            }
+        }
         let mut editor = Editor::new(&Snapshot::default());
-        for tenant in self.tenants.keys().cloned().collect::<Vec<_>>() {
-            let dirty = Dirty { objects: objects(world, &tenant), ..Dirty::everything() };
+        for (tenant, dirty) in dirty {
             self.refresh(world, &tenant, dirty, &mut editor);
         }
+        self.ledger.dark().for_each(|pattern| editor.darken(&pattern));
         self.deadline = self.ledger.next_end();
         let now = self.terms.now;
         let turns = self.tenants.values().filter_map(|tenant| tenant.deadline(now));
@@ -110,9 +118,15 @@ impl Compiler {
             Changes::None => Vec::new(),
             Changes::Some(changes) => changes,
         };
-        let Some(dirty) = self.sort(&changes) else { return self.compile(world) };
+        let Some(mut dirty) = self.sort(&changes) else { return self.compile(world) };
+        for tenant in dirty.keys() {
+            if !self.tenants.contains_key(tenant) {
+                self.open_tenant(world, tenant.clone(), None);
+            }
+        }
         self.terms.now = world.now();
         self.ledger.next(world.now());
+        self.limit(world, &mut dirty);
         self.ledger.settle(world, self.new_uses(world, &dirty));
         if self.ledger.ended_quarantine() {
             return self.compile(world);
@@ -140,11 +154,6 @@ impl Compiler {
         for id in all {
             let before = last.remove(&id);
             self.open_tenant(world, id, before);
-        }
-        for (tenant, pattern, epoch) in self.ledger.owned() {
-            if let Some(tenant) = self.tenants.get_mut(tenant) {
-                tenant.own(pattern, epoch);
-            }
         }
     }
 
@@ -182,6 +191,21 @@ impl Compiler {
         Some(dirty)
     }
 
+    /// Finds out which objects are beyond their tenant's limit, now that these have changed.
+    fn limit(&mut self, world: &World, dirty: &mut BTreeMap<TenantId, Dirty>) {
+        for (id, dirty) in dirty {
+            let Some(model) = world.tenant(id).filter(|_| !dirty.objects.is_empty()) else {
+                continue;
+            };
+            let Some(mut tenant) = self.tenants.remove(id) else { continue };
+            if tenant.has_limit() {
+                let ours = routes_of(model).filter(|routes| self.uses_names(routes));
+                dirty.objects.extend(tenant.enforce_limit(ours));
+            }
+            self.tenants.insert(id.clone(), tenant);
+        }
+    }
+
     /// The changed objects that may use names.
     fn new_uses(
         &self,
@@ -194,16 +218,16 @@ impl Compiler {
             let routes = dirty.objects.iter().filter_map(|key| {
                 model.namespaces.get(&key.namespace).and_then(|n| n.routes.get(&key.name))
             });
-            let used = routes.filter(|routes| self.uses_names(routes));
+            let within = |routes: &HttpRoutes| {
+                self.tenants.get(tenant).is_none_or(|t| t.is_within_limit(&routes.origin.key))
+            };
+            let used = routes.filter(|routes| self.uses_names(routes) && within(routes));
             uses.extend(used.map(|routes| (tenant.clone(), routes.clone())));
         }
         uses
     }
 
     fn refresh(&mut self, world: &World, id: &TenantId, dirty: Dirty, editor: &mut Editor) {
-        if !self.tenants.contains_key(id) {
-            self.open_tenant(world, id.clone(), None);
-        }
         let Some(tenant) = self.tenants.get_mut(id) else { return };
         let nothing = TenantModel::default();
         let own = world.tenant(id).unwrap_or(&nothing);
@@ -229,10 +253,8 @@ impl Compiler {
     }
 }
 
-fn objects(world: &World, tenant: &TenantId) -> BTreeSet<ObjectKey> {
-    let model = world.tenant(tenant).into_iter();
-    let routes = model.flat_map(|m| m.namespaces.values()).flat_map(|n| n.routes.values());
-    routes.map(|routes| routes.origin.key.clone()).collect()
+fn routes_of(model: &TenantModel) -> impl Iterator<Item = &Arc<HttpRoutes>> {
+    model.namespaces.values().flat_map(|namespace| namespace.routes.values())
 }
 
 #[cfg(test)]

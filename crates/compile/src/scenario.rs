@@ -7,10 +7,10 @@ use std::sync::{Arc, LazyLock, Mutex};
 
 use postern_model::AppProtocol;
 use postern_model::{
-    BackendUse, CertificateUse, Change, Changes, ClassSelection, Endpoint, EndpointSlice,
-    EntryPointSelection, HostPattern, HttpRoutes, HttpRule, Kind, Object, ObjectKey, Origin,
-    PathMatch, PortName, Ref, Report, Secret, SecretBytes, Service, ServiceKind, ServicePort,
-    Settings, Timestamp, TlsUse, World,
+    BackendUse, CertificateUse, ClassSelection, Endpoint, EndpointSlice, EntryPointSelection,
+    HostPattern, HttpRoutes, HttpRule, Kind, Object, ObjectKey, Origin, PathMatch, PortName, Ref,
+    Report, Secret, SecretBytes, Service, ServiceKind, ServicePort, Settings, Timestamp, TlsUse,
+    World,
 };
 use postern_snapshot::Snapshot;
 use serde_json::Value;
@@ -112,8 +112,8 @@ pub(crate) struct Validity(pub(crate) i64, pub(crate) i64);
 pub(crate) const VALID: Validity = Validity(-10, 80);
 
 type Pem = (String, String);
-static CERTIFICATES: LazyLock<Mutex<HashMap<(Vec<String>, Validity), Pem>>> =
-    LazyLock::new(Mutex::default);
+type Made = HashMap<(Vec<String>, Validity), Pem>;
+static CERTIFICATES: LazyLock<Mutex<Made>> = LazyLock::new(Mutex::default);
 
 /// A Secret with a certificate for these names; the same names and validity give the same certificate.
 pub(crate) fn secret(name: &str, names: &[&str], validity: Validity) -> Secret {
@@ -213,11 +213,6 @@ pub(crate) fn compiled(world: &mut World) -> (Snapshot, Report) {
     (snapshot, report)
 }
 
-/// The rendered hosts of a world, compiled from scratch.
-pub(crate) fn hosts(world: &World) -> BTreeMap<String, Value> {
-    rendered(&crate::compile(world).0, world)
-}
-
 /// The rendered hosts by name.
 pub(crate) fn rendered(snapshot: &Snapshot, world: &World) -> BTreeMap<String, Value> {
     let render = snapshot.render(&world.settings().entry_points);
@@ -229,12 +224,4 @@ pub(crate) fn rendered(snapshot: &Snapshot, world: &World) -> BTreeMap<String, V
 pub(crate) fn reasons(report: &Report, kind: Kind, name: &str) -> Vec<String> {
     let findings = report.findings.get(&key(kind, name)).into_iter().flatten();
     findings.map(|finding| finding.reason.to_string()).collect()
-}
-
-/// The changes since the last call, which must be some.
-pub(crate) fn changes(world: &mut World) -> Vec<Change> {
-    match world.take_changes() {
-        Changes::Some(changes) => changes,
-        other => panic!("not a list of changes: {other:?}"),
-    }
 }

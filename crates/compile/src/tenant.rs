@@ -33,6 +33,9 @@ pub(crate) struct Tenant {
     entry_points: EntryPointSet,
     demands: TlsDemands,
     catch_all: bool,
+    max_routes: Option<u32>,
+    /// Objects beyond the limit.
+    excess: BTreeSet<ObjectKey>,
     objects: HashMap<ObjectKey, Declared>,
     pub(crate) hosts: Names<HostState>,
     /// Exact hosts by the part after their first label: those that a wildcard's routes and certificates reach.
@@ -76,8 +79,8 @@ pub(crate) struct Dirty {
 
 impl Dirty {
     /// Everything is new.
-    pub(crate) fn everything() -> Self {
-        Self { all_hosts: true, ..Self::default() }
+    pub(crate) fn everything(tenant: TenantId) -> (TenantId, Self) {
+        (tenant, Self { all_hosts: true, ..Self::default() })
     }
 
     /// Adds an object, as it was or as it is; says whether it is one that a tenant declares.
@@ -148,6 +151,8 @@ impl Tenant {
             entry_points,
             demands: TlsDemands { require_tls13: spec.is_some_and(|spec| spec.require_tls13) },
             catch_all: false,
+            max_routes: spec.and_then(|spec| spec.max_routes),
+            excess: BTreeSet::new(),
             objects: HashMap::new(),
             hosts: Names::default(),
             below: HashMap::new(),
@@ -161,6 +166,35 @@ impl Tenant {
     /// Lets the tenant's host-less rules answer for names that nobody owns.
     pub(crate) fn open_catch_all(&mut self) {
         self.catch_all = true;
+    }
+
+    /// Whether the operator limits what the tenant may declare.
+    pub(crate) fn has_limit(&self) -> bool {
+        self.max_routes.is_some()
+    }
+
+    /// Whether an object counts within the tenant's limit.
+    pub(crate) fn is_within_limit(&self, object: &ObjectKey) -> bool {
+        !self.excess.contains(object)
+    }
+
+    /// Counts rules and certificates, the oldest object first; gives the objects that have crossed the limit.
+    pub(crate) fn enforce_limit<'a>(
+        &mut self,
+        objects: impl Iterator<Item = &'a Arc<HttpRoutes>>,
+    ) -> Vec<ObjectKey> {
+        let limit = self.max_routes.map_or(usize::MAX, |limit| limit as usize);
+        let mut objects: Vec<_> = objects.collect();
+        objects.sort_by(|a, b| a.origin.age().cmp(&b.origin.age()));
+        let mut count = 0_usize;
+        let beyond = objects.into_iter().filter(|routes| {
+            count = count.saturating_add(routes.rules.len() + routes.certificates.len());
+            count > limit
+        });
+        let excess = beyond.map(|routes| routes.origin.key.clone()).collect();
+        let crossed = self.excess.symmetric_difference(&excess).cloned().collect();
+        self.excess = excess;
+        crossed
     }
 
     /// Gives the tenant a name for good, whether or not it has rules for it.
@@ -194,6 +228,7 @@ impl Tenant {
     /// Compiles what has changed.
     pub(crate) fn refresh(&mut self, view: &TenantView<'_>, dirty: Dirty, pass: &mut Pass<'_>) {
         let shop = Workshop { view, terms: pass.terms, room: self.room };
+        pass.editor.open(self.room);
         let mut touched = Touched { all_hosts: dirty.all_hosts, ..Touched::default() };
         let mut objects = self.refresh_services(&shop, &dirty, &mut touched, pass);
         let mut secrets: BTreeSet<_> =
@@ -292,6 +327,12 @@ impl Tenant {
                 pass.report.findings.insert(object, vec![finding]);
                 return;
             }
+        }
+        if self.excess.contains(&object) {
+            let message = "the tenant declares more rules and certificates than it may";
+            let finding = notice::LIMIT_EXCEEDED.about(&routes.origin, "", message);
+            pass.report.findings.insert(object, vec![finding]);
+            return;
         }
         self.certificates.add(shop.view, routes, &mut |name| {
             touched.names.insert(name.clone());

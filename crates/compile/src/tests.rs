@@ -45,3 +45,6 @@ fn another_tenant_does_not_get_the_host() {
     assert_eq!(finding.message, "this hostname belongs to another tenant");
     assert_eq!(&*finding.field, "spec.rules[0].host");
 }
+
+mod generated;
+mod properties;

@@ -80,6 +80,11 @@ impl Editor {
         }
     }
 
+    /// Keeps a pattern dark: nobody answers for it, be it with a wildcard or with the catch-all.
+    pub fn darken(&mut self, pattern: &HostPattern) {
+        self.next.hosts.darken(pattern);
+    }
+
     /// The finished snapshot.
     pub fn finish(mut self, generation: u64) -> Snapshot {
         self.next.generation = generation;

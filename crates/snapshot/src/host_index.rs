@@ -28,10 +28,13 @@ pub struct HostEntry {
     pub(crate) routes: Arc<RouteTable>,
 }
 
+/// By name; nothing behind a name keeps it dark: neither a wildcard nor the catch-all answers for it.
+type Entries = HashMap<Host, Option<Arc<HostEntry>>, NamedHasher>;
+
 #[derive(Clone, Debug, Default)]
 struct Shard {
-    exact: HashMap<Host, Arc<HostEntry>, NamedHasher>,
-    wildcard: HashMap<Host, Arc<HostEntry>, NamedHasher>,
+    exact: Entries,
+    wildcard: Entries,
 }
 
 /// A `BuildHasher` without state of its own, so that 2,048 maps do not carry 16 bytes of key each.
@@ -63,13 +66,16 @@ impl HostIndex {
     pub(crate) fn find(&self, host: &Host) -> Option<&Arc<HostEntry>> {
         let name = host.as_str();
         if let Some(entry) = self.shards[shard_of(name)].exact.get(name) {
-            return Some(entry);
+            return entry.as_ref();
         }
-        let parent = host.parent()?;
-        self.wildcard(parent).or_else(|| self.unowned(parent))
+        let Some(parent) = host.parent() else { return self.catch_all.as_ref() };
+        match self.wildcard(parent) {
+            Some(entry) => entry.as_ref(),
+            None => self.unowned(parent),
+        }
     }
 
-    fn wildcard(&self, parent: &str) -> Option<&Arc<HostEntry>> {
+    fn wildcard(&self, parent: &str) -> Option<&Option<Arc<HostEntry>>> {
         self.shards[shard_of(parent)].wildcard.get(parent)
     }
 
@@ -78,7 +84,10 @@ impl HostIndex {
         let catch_all = self.catch_all.as_ref()?;
         let mut ancestor = parent;
         while let Some((_, up)) = ancestor.split_once('.') {
-            if self.wildcard(up).is_some_and(|entry| entry.scope != catch_all.scope) {
+            let others = |entry: &Option<Arc<HostEntry>>| {
+                entry.as_ref().is_none_or(|entry| entry.scope != catch_all.scope)
+            };
+            if self.wildcard(up).is_some_and(others) {
                 return None;
             }
             ancestor = up;
@@ -86,17 +95,29 @@ impl HostIndex {
         Some(catch_all)
     }
 
+    /// Puts or takes away what is behind a pattern.
     pub(crate) fn set(&mut self, pattern: &HostPattern, entry: Option<Arc<HostEntry>>) {
+        let (map, name) = self.entries(pattern);
+        match entry {
+            Some(entry) => map.insert(name, Some(entry)),
+            None => map.remove(&name),
+        };
+    }
+
+    /// Keeps a pattern dark.
+    pub(crate) fn darken(&mut self, pattern: &HostPattern) {
+        let (map, name) = self.entries(pattern);
+        map.insert(name, None);
+    }
+
+    fn entries(&mut self, pattern: &HostPattern) -> (&mut Entries, Host) {
         let name = pattern.name();
         let shard = Arc::make_mut(&mut self.shards[shard_of(name.as_str())]);
         let map = match pattern {
             HostPattern::Exact(_) => &mut shard.exact,
             HostPattern::Wildcard(_) => &mut shard.wildcard,
         };
-        match entry {
-            Some(entry) => map.insert(name.clone(), entry),
-            None => map.remove(name),
-        };
+        (map, name.clone())
     }
 
     /// What answers for names that nobody owns.
@@ -111,7 +132,7 @@ impl HostIndex {
     /// All entries, sorted by pattern, the catch-all last.
     pub(crate) fn sorted(&self) -> Vec<&Arc<HostEntry>> {
         let shards = self.shards.iter().flat_map(|s| s.exact.values().chain(s.wildcard.values()));
-        let mut all: Vec<_> = shards.collect();
+        let mut all: Vec<_> = shards.flatten().collect();
         all.sort_by(|a, b| a.pattern.cmp(&b.pattern));
         all.extend(&self.catch_all);
         all
