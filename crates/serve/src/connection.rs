@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use postern_model::{EntryPointId, Host};
-use postern_snapshot::{Action, Admission, Backend, Readmission, Route};
+use postern_snapshot::{Action, Admission, Backend, BackendSlot, Readmission, Route};
 
 use crate::config::EntryPointConfig;
 use crate::runtime::TenantRuntime;
@@ -27,6 +27,8 @@ pub(crate) struct Connection {
     pub(crate) local: SocketAddr,
     /// What the handshake admitted it to; nothing on a clear connection.
     pub(crate) handshake: Option<Admission>,
+    /// The client's address as backends are told it.
+    pub(crate) peer_text: Box<str>,
     /// The last admission, with the authority text that asked for it: nearly every request asks for the same again.
     last: RefCell<Option<(Box<str>, Rc<Admitted>)>>,
 }
@@ -50,8 +52,10 @@ pub(crate) enum Refusal {
     Misdirected,
     /// 421 and close (GOAWAY): the connection itself lost its ground.
     Revoked,
-    /// 503: the route is closed, or its backend has no endpoint.
-    Unavailable,
+    /// 503: the route is closed, because something that it needs is missing.
+    Closed,
+    /// 503: the backend has no endpoint.
+    NoEndpoint,
 }
 
 /// Where a request goes.
@@ -62,6 +66,8 @@ pub(crate) struct Target {
     pub(crate) route: Arc<Route>,
     /// To which backend.
     pub(crate) backend: Arc<Backend>,
+    /// The backend's number, by which its turns are counted.
+    pub(crate) slot: BackendSlot,
 }
 
 impl Connection {
@@ -74,7 +80,9 @@ impl Connection {
     ) -> Self {
         let config = worker.config.entry_points[usize::from(entry_point.0)].clone();
         let (peer, local) = addresses;
-        Self { worker, entry_point, config, peer, local, handshake, last: RefCell::new(None) }
+        let peer_text = crate::forwarded::peer_text(peer.ip()).into();
+        let last = RefCell::new(None);
+        Self { worker, entry_point, config, peer, local, handshake, peer_text, last }
     }
 
     /// Admits one request by its authority (Host header or `:authority`), in the snapshot in force now.
@@ -109,12 +117,12 @@ impl Connection {
     /// Finds the backend for a path in normal form.
     pub(crate) fn target(&self, admitted: Rc<Admitted>, path: &str) -> Result<Target, Refusal> {
         let route = admitted.admission.route(self.entry_point, path).ok_or(Refusal::NotFound)?;
-        let Action::Forward(slot) = route.action else { return Err(Refusal::Unavailable) };
-        let backend = admitted.admission.backend(slot).ok_or(Refusal::Unavailable)?.clone();
+        let Action::Forward(slot) = route.action else { return Err(Refusal::Closed) };
+        let backend = admitted.admission.backend(slot).ok_or(Refusal::Closed)?.clone();
         if backend.endpoints.is_empty() {
-            return Err(Refusal::Unavailable);
+            return Err(Refusal::NoEndpoint);
         }
         let route = route.clone();
-        Ok(Target { admitted, route, backend })
+        Ok(Target { admitted, route, backend, slot })
     }
 }

@@ -20,6 +20,9 @@ mod dial;
 mod drain;
 mod exchange;
 mod finished;
+#[cfg(test)]
+mod fixture;
+mod forward;
 mod forwarded;
 mod gate;
 mod handshake;
@@ -42,3 +45,12 @@ pub use config::{
 pub use edge::{Edge, StartError};
 pub use metrics::Metrics;
 pub use published::Published;
+
+/// For fuzz targets; not a part of the interface.
+#[doc(hidden)]
+pub mod fuzz {
+    /// Reads bytes as an unknown client's handshake: true if they begin with a ClientHello for a name that can be one.
+    pub fn client_hello(bytes: &[u8]) -> bool {
+        matches!(crate::handshake::read_hello(bytes), Some(Ok(_)))
+    }
+}

@@ -10,8 +10,11 @@ use std::sync::Arc;
 use postern_model::Host;
 use postern_snapshot::{Admission, Snapshot, TenantScope};
 
+use crate::balance::Balance;
 use crate::dial::BackendTls;
+use crate::forward::http2::Multiplexed;
 use crate::metrics::{Metrics, TenantCounters};
+use crate::pool::Pool;
 
 /// One tenant's state on one worker.
 pub(crate) struct TenantRuntime {
@@ -21,6 +24,12 @@ pub(crate) struct TenantRuntime {
     pub(crate) counters: Arc<TenantCounters>,
     /// Its TLS towards its backends: sessions are never shared with another tenant.
     pub(crate) backend_tls: BackendTls,
+    /// Its idle connections to backends that speak HTTP/1.1.
+    pub(crate) pool: Pool,
+    /// Whose turn it is among the endpoints of its backends.
+    pub(crate) balance: Balance,
+    /// Its HTTP/2 connections to backends.
+    pub(crate) multiplexed: Multiplexed,
     /// A name that was the tenant's when it last was admitted: the way to ask whether the tenant is still there.
     name: RefCell<Host>,
 }
@@ -31,6 +40,9 @@ impl TenantRuntime {
             scope: admission.scope().clone(),
             counters,
             backend_tls: BackendTls::default(),
+            pool: Pool::default(),
+            balance: Balance::default(),
+            multiplexed: Multiplexed::default(),
             name: RefCell::new(admission.name().clone()),
         }
     }

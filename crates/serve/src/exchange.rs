@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+//! One request and its answer, from the first byte of the one to the last of the other.  It is reported when it is
+//! dropped: once, whatever happened to it.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Instant;
+
+use crate::connection::{Admitted, Connection, Target};
+use crate::finished::{Answerer, Finished, Noted};
+use crate::metrics::Upstream;
+use crate::respond::Answer;
+
+/// The status under which a request is counted whose client was gone before it could be answered (as in nginx).
+const CLIENT_CLOSED_REQUEST: u16 = 499;
+
+/// A request that is being answered.
+pub(crate) struct Exchange {
+    connection: Rc<Connection>,
+    started: Instant,
+    noted: Option<Box<Noted>>,
+    admitted: Option<Rc<Admitted>>,
+    target: Option<Target>,
+    endpoint: Option<SocketAddr>,
+    invented: Option<Answer>,
+    status: u16,
+    upstream_status: u16,
+    asked_at: Option<Instant>,
+    answered_at: Option<Instant>,
+    retries: u32,
+    /// Bytes of the request's body.
+    pub(crate) request_bytes: u64,
+    /// Bytes of the answer's body.
+    pub(crate) response_bytes: u64,
+}
+
+impl Exchange {
+    /// A request that began at `started`.
+    pub(crate) fn new(connection: Rc<Connection>, started: Instant) -> Self {
+        Self {
+            connection,
+            started,
+            noted: None,
+            admitted: None,
+            target: None,
+            endpoint: None,
+            invented: None,
+            status: CLIENT_CLOSED_REQUEST,
+            upstream_status: 0,
+            asked_at: None,
+            answered_at: None,
+            retries: 0,
+            request_bytes: 0,
+            response_bytes: 0,
+        }
+    }
+
+    /// The connection that it came on.
+    pub(crate) fn connection(&self) -> &Rc<Connection> {
+        &self.connection
+    }
+
+    /// Keeps what the access log wants to know.
+    pub(crate) fn note(&mut self, noted: Noted) {
+        self.noted = Some(Box::new(noted));
+    }
+
+    /// Notes to whom it belongs.
+    pub(crate) fn admit(&mut self, admitted: Rc<Admitted>) {
+        self.admitted = Some(admitted);
+    }
+
+    /// Notes where it goes.
+    pub(crate) fn aim(&mut self, target: Target) {
+        self.target = Some(target);
+    }
+
+    /// Where it goes.
+    pub(crate) fn target(&self) -> Option<&Target> {
+        self.target.as_ref()
+    }
+
+    /// Notes that `endpoint` is asked, for the first time or again.
+    pub(crate) fn ask(&mut self, endpoint: SocketAddr) {
+        if self.endpoint.replace(endpoint).is_some() {
+            self.retries += 1;
+            self.count(Upstream::Retried);
+        }
+        if self.noted.is_some() {
+            self.asked_at = Some(Instant::now());
+        }
+    }
+
+    /// Counts something that happened towards its backend.
+    pub(crate) fn count(&self, event: Upstream) {
+        if let Some(target) = &self.target {
+            target.admitted.runtime.counters.upstream(event);
+        }
+    }
+
+    /// Notes the backend's answer.
+    pub(crate) fn answered(&mut self, status: u16) {
+        self.status = status;
+        self.upstream_status = status;
+        if self.noted.is_some() {
+            self.answered_at = Some(Instant::now());
+        }
+    }
+
+    /// Notes an answer of our own.
+    pub(crate) fn invent(&mut self, answer: Answer) {
+        self.invented = Some(answer);
+        self.status = answer.status().as_u16();
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        let admitted = self.target.as_ref().map(|target| &target.admitted);
+        let admitted = admitted.or(self.admitted.as_ref());
+        let duration = match (self.asked_at, self.answered_at) {
+            (Some(asked), Some(answered)) => answered.saturating_duration_since(asked),
+            _ => std::time::Duration::ZERO,
+        };
+        let answerer = self.target.as_ref().map(|target| Answerer {
+            route: &target.route,
+            backend: &target.backend,
+            endpoint: self.endpoint,
+            status: self.upstream_status,
+            duration,
+            retries: self.retries,
+        });
+        let finished = Finished {
+            tenant: admitted.map(|admitted| &*admitted.runtime),
+            status: self.status,
+            reason: self.invented.and_then(Answer::reason),
+            started: self.started,
+            request_bytes: self.request_bytes,
+            response_bytes: self.response_bytes,
+            answerer,
+            noted: self.noted.as_deref(),
+        };
+        self.connection.worker.finished(&self.connection, &finished);
+    }
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Idle HTTP/1.1 connections to one tenant's backends, on one worker (wall W6): the last used is used first, so that
+//! what a tenant no longer needs goes idle and is closed.
+
+use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hashbrown::HashMap;
+use postern_model::AppProtocol;
+use postern_snapshot::Backend;
+
+use crate::config::UpstreamConfig;
+use crate::io::Io;
+
+/// How often idle connections are looked at: those that their backend has closed go too.
+const SWEEP: Duration = Duration::from_secs(5);
+
+/// One tenant's idle connections on one worker.
+#[derive(Default)]
+pub(crate) struct Pool(Rc<Shelves>);
+
+type Map<K> = HashMap<K, Vec<Idle>, foldhash::fast::RandomState>;
+
+#[derive(Default)]
+struct Shelves {
+    /// In the clear, by address.
+    clear: RefCell<Map<SocketAddr>>,
+    /// With TLS: the name that was verified belongs to the key.
+    tls: RefCell<Map<(SocketAddr, Arc<str>)>>,
+    is_swept: Cell<bool>,
+}
+
+struct Idle {
+    io: Io,
+    since: Instant,
+}
+
+impl Pool {
+    /// An idle connection to `endpoint`, if there is one on which nothing has happened since it was put back: neither
+    /// a close, nor bytes that nobody asked for, which would be taken for the next answer.
+    pub(crate) fn take(&self, backend: &Backend, endpoint: SocketAddr) -> Option<Io> {
+        if backend.protocol == AppProtocol::Https {
+            let key = (endpoint, backend.server_name.clone());
+            undisturbed(self.0.tls.borrow_mut().get_mut(&key)?)
+        } else {
+            undisturbed(self.0.clear.borrow_mut().get_mut(&endpoint)?)
+        }
+    }
+
+    /// Puts a connection back, after an answer that ended cleanly.
+    pub(crate) fn put(
+        &self,
+        io: Io,
+        (backend, endpoint): (&Backend, SocketAddr),
+        config: &UpstreamConfig,
+        now: Instant,
+    ) {
+        let idle = Idle { io, since: now };
+        if backend.protocol == AppProtocol::Https {
+            let key = (endpoint, backend.server_name.clone());
+            keep(self.0.tls.borrow_mut().entry(key).or_default(), idle, config);
+        } else {
+            keep(self.0.clear.borrow_mut().entry(endpoint).or_default(), idle, config);
+        }
+        if !self.0.is_swept.replace(true) {
+            tokio::task::spawn_local(sweep(Rc::downgrade(&self.0), config.idle_timeout));
+        }
+    }
+
+    /// How many connections are idle.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl Shelves {
+    fn len(&self) -> usize {
+        let clear: usize = self.clear.borrow().values().map(Vec::len).sum();
+        let tls: usize = self.tls.borrow().values().map(Vec::len).sum();
+        clear + tls
+    }
+
+    fn sweep(&self, idle_timeout: Duration) {
+        retain(&mut self.clear.borrow_mut(), idle_timeout);
+        retain(&mut self.tls.borrow_mut(), idle_timeout);
+    }
+}
+
+fn undisturbed(shelf: &mut Vec<Idle>) -> Option<Io> {
+    while let Some(mut idle) = shelf.pop() {
+        if !idle.io.is_disturbed() {
+            return Some(idle.io);
+        }
+    }
+    None
+}
+
+fn keep(shelf: &mut Vec<Idle>, idle: Idle, config: &UpstreamConfig) {
+    if shelf.len() < config.max_idle_per_endpoint {
+        shelf.push(idle);
+    }
+}
+
+fn retain<K: std::hash::Hash + Eq>(shelves: &mut Map<K>, idle_timeout: Duration) {
+    let is_due =
+        |idle: &Idle| idle_timeout != Duration::ZERO && idle.since.elapsed() >= idle_timeout;
+    shelves.retain(|_, shelf| {
+        shelf.retain_mut(|idle| !is_due(idle) && !idle.io.is_disturbed());
+        !shelf.is_empty()
+    });
+}
+
+/// Runs while there is something to sweep, and no longer than the pool lives.
+async fn sweep(shelves: Weak<Shelves>, idle_timeout: Duration) {
+    loop {
+        tokio::time::sleep(SWEEP).await;
+        let Some(shelves) = shelves.upgrade() else { return };
+        shelves.sweep(idle_timeout);
+        if shelves.len() == 0 {
+            shelves.is_swept.set(false);
+            return;
+        }
+    }
+}
