@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: Apache-2.0
+//! One request to a backend that speaks HTTP/1.1, and its answer, as an `http` message: our own client half, driven by
+//! whoever reads the answer.  There is no task and no channel in between.
+//!
+//! The request goes on being sent while the answer is read, so early answers and full duplex work.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::{Response, StatusCode};
+use http_body::{Body, Frame, SizeHint};
+use tokio::io::AsyncWrite;
+
+use super::{ForwardError, RequestBody, Way, ways, within};
+use crate::buffer::Buffer;
+use crate::exchange::Exchange;
+use crate::http::fields::{Role, role};
+use crate::http::h1::body::{Framing, Incoming, Outgoing, Step};
+use crate::http::h1::chunked::each_trailer;
+use crate::http::h1::head::{Fields, Malformed, offset};
+use crate::http::h1::response::{Asked, ResponseHead};
+use crate::io::Io;
+
+/// The most bytes of an answer's head; what does not fit is no answer.
+const MOST_HEAD: usize = 64 * 1024;
+/// The most interim answers (1xx) before the final one: none of them is passed on.
+const MOST_INTERIM: u32 = 16;
+
+/// Up to so many bytes are gathered before they are written: a head and a small body take one system call.
+const GATHERED: usize = 8 * 1024;
+
+/// Sends a request on the first way that takes it, and waits for the head of its answer.  `head` writes the request's
+/// head for an endpoint.
+pub(crate) async fn send(
+    exchange: &mut Exchange,
+    call: Call,
+    head: impl Fn(&mut Buffer, SocketAddr),
+) -> Result<Response<Box<Call>>, ForwardError> {
+    let mut call = Box::new(call);
+    let mut failed = ForwardError::ConnectionLost;
+    for way in ways(exchange) {
+        exchange.ask(way.endpoint);
+        let limit = way.worker.config.upstream.response_header_timeout;
+        let answered = match way.take().await {
+            Ok(io) => {
+                head(call.begin(io, way.clone()), way.endpoint);
+                within(limit, poll_fn(|cx| call.poll_head(cx))).await
+            }
+            Err(error) => Err(error),
+        };
+        failed = match answered {
+            Ok(response) => {
+                exchange.answered(response.status().as_u16());
+                return Ok(response.map(|()| call));
+            }
+            Err(error) => error,
+        };
+        way.count(failed.event());
+        if !call.is_untouched() {
+            break;
+        }
+    }
+    Err(failed)
+}
+
+/// A request on its way, and then its answer.
+pub(crate) struct Call {
+    io: Option<(Io, Way)>,
+    out: Buffer,
+    arrived: Buffer,
+    body: RequestBody,
+    outgoing: Outgoing,
+    /// How much of a body of declared length is to come: more or less would be another request for the backend (I12).
+    missing: Option<u64>,
+    sending: Sending,
+    touched: bool,
+    asked: Asked,
+    interim: u32,
+    incoming: Incoming,
+    keeps_alive: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sending {
+    /// There may be more to come.
+    Body,
+    /// All is written, or in `out`.
+    End,
+    /// Everything was handed to the kernel.
+    Done,
+    /// The backend takes no more; it may have answered nevertheless.
+    Refused,
+}
+
+type Parsed = (usize, Option<(Response<()>, Framing, bool)>);
+
+impl Call {
+    /// A request that is not yet on a connection.
+    pub(crate) fn new(asked: Asked, framing: Framing, body: RequestBody) -> Self {
+        let (outgoing, missing) = match framing {
+            Framing::Length(length) => (Outgoing::Plain, Some(length)),
+            Framing::Chunked | Framing::UntilClose => (Outgoing::Chunked, None),
+            Framing::None => (Outgoing::Nothing, Some(0)),
+        };
+        Self {
+            io: None,
+            out: Buffer::default(),
+            arrived: Buffer::default(),
+            body,
+            outgoing,
+            missing,
+            sending: Sending::Body,
+            touched: false,
+            asked,
+            interim: 0,
+            incoming: Incoming::new(Framing::None),
+            keeps_alive: false,
+        }
+    }
+
+    /// Begins on a connection, or anew on another; whoever calls writes the request's head into what is returned.
+    pub(crate) fn begin(&mut self, io: Io, way: Way) -> &mut Buffer {
+        self.io = Some((io, way));
+        self.out.clear();
+        &mut self.out
+    }
+
+    /// Whether no backend has anything of the request, so that another one may get it.
+    pub(crate) fn is_untouched(&self) -> bool {
+        !self.touched
+    }
+
+    /// Sends, until the head of the answer is there.
+    pub(crate) fn poll_head(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Response<()>, ForwardError>> {
+        loop {
+            self.send(cx)?;
+            if !self.arrived.is_empty()
+                && let Some(response) = self.read_head()?
+            {
+                return Poll::Ready(Ok(response));
+            }
+            if self.arrived.len() >= MOST_HEAD {
+                return Poll::Ready(Err(malformed(Malformed::TooManyFields)));
+            }
+            if ready!(self.poll_receive(cx))? == 0 {
+                return Poll::Ready(Err(broken(io::ErrorKind::UnexpectedEof)));
+            }
+        }
+    }
+
+    /// Sends what can be sent.  An error is the client's; what the backend does not take, its answer may explain.
+    fn send(&mut self, cx: &mut Context<'_>) -> Result<(), ForwardError> {
+        while matches!(self.sending, Sending::Body | Sending::End) {
+            let starved = self.gather(cx)?;
+            let Some((io, _)) = &mut self.io else { return Ok(()) };
+            if self.out.is_empty() {
+                // What TLS has not yet written keeps the task awake by itself.
+                let flushed = Pin::new(io).poll_flush(cx);
+                match flushed {
+                    Poll::Ready(Ok(())) if !starved => self.sending = Sending::Done,
+                    Poll::Ready(Err(_)) => self.sending = Sending::Refused,
+                    Poll::Ready(Ok(())) | Poll::Pending => return Ok(()),
+                }
+                continue;
+            }
+            match Pin::new(io).poll_write(cx, self.out.filled()) {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(Ok(written)) if written > 0 => {
+                    self.touched = true;
+                    self.out.consume(written);
+                }
+                Poll::Ready(_) if !self.touched => return Err(broken(io::ErrorKind::BrokenPipe)),
+                Poll::Ready(_) => self.sending = Sending::Refused,
+            }
+        }
+        self.out.clear();
+        self.out.release();
+        Ok(())
+    }
+
+    /// Takes what the body has, up to a limit; returns whether it may have more later, and has nothing now.
+    fn gather(&mut self, cx: &mut Context<'_>) -> Result<bool, ForwardError> {
+        while self.sending == Sending::Body && self.out.len() < GATHERED {
+            match Pin::new(&mut self.body).poll_frame(cx) {
+                Poll::Pending => return Ok(true),
+                Poll::Ready(Some(frame)) => self.put(frame?)?,
+                Poll::Ready(None) => self.end(&HeaderMap::new())?,
+            }
+        }
+        Ok(false)
+    }
+
+    fn put(&mut self, frame: Frame<Bytes>) -> Result<(), ForwardError> {
+        self.touched = true;
+        let data = match frame.into_data() {
+            Ok(data) => data,
+            Err(frame) => {
+                return match frame.into_trailers() {
+                    Ok(trailers) => self.end(&trailers),
+                    Err(_) => Ok(()),
+                };
+            }
+        };
+        if let Some(missing) = &mut self.missing {
+            *missing = missing.checked_sub(data.len() as u64).ok_or(ForwardError::Client)?;
+        }
+        self.outgoing.put(&mut self.out, &data);
+        Ok(())
+    }
+
+    fn end(&mut self, trailers: &HeaderMap) -> Result<(), ForwardError> {
+        if self.missing.is_some_and(|missing| missing > 0) {
+            return Err(ForwardError::Client);
+        }
+        let mut lines = Vec::new();
+        for (name, value) in trailers {
+            if role(name.as_str().as_bytes()) == Role::EndToEnd {
+                lines.extend_from_slice(name.as_str().as_bytes());
+                lines.extend_from_slice(b": ");
+                lines.extend_from_slice(value.as_bytes());
+                lines.extend_from_slice(b"\r\n");
+            }
+        }
+        self.outgoing.end(&mut self.out, &lines);
+        self.sending = Sending::End;
+        Ok(())
+    }
+
+    /// Reads once; 0 is the end of the connection.
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, ForwardError>> {
+        let Some((io, _)) = &mut self.io else { return Poll::Ready(Ok(0)) };
+        if self.arrived.is_empty() && io.poll_readable(cx).is_pending() {
+            self.arrived.release();
+            return Poll::Pending;
+        }
+        let read = ready!(io.poll_read(cx, self.arrived.spare(1)));
+        let read = read.map_err(|error| broken(error.kind()))?;
+        self.arrived.advance(read);
+        Poll::Ready(Ok(read))
+    }
+
+    fn read_head(&mut self) -> Result<Option<Response<()>>, ForwardError> {
+        while let Some((length, last)) = self.parse()? {
+            self.arrived.consume(length);
+            if let Some((response, framing, keeps_alive)) = last {
+                self.keeps_alive = keeps_alive;
+                self.incoming = Incoming::new(framing);
+                if self.incoming.is_over() {
+                    self.finish();
+                }
+                return Ok(Some(response));
+            }
+            self.interim += 1;
+            if self.interim > MOST_INTERIM {
+                return Err(malformed(Malformed::TooManyFields));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The length of the head that has arrived, and what it says unless another one follows.
+    fn parse(&self) -> Result<Option<Parsed>, ForwardError> {
+        let mut fields = Fields::new();
+        let parsed = ResponseHead::parse(self.arrived.filled(), self.asked, &mut fields);
+        let Some(head) = parsed.map_err(malformed)? else { return Ok(None) };
+        // Nobody asked to change the protocol.
+        if head.status == 101 {
+            return Err(malformed(Malformed::Syntax));
+        }
+        let last = match head.is_interim() {
+            true => None,
+            false => Some((response(&head)?, head.framing, head.keeps_alive())),
+        };
+        Ok(Some((head.bytes.len(), last)))
+    }
+
+    /// The answer is complete: the connection is kept if nothing on it is open or left over.
+    fn finish(&mut self) {
+        let Some((io, way)) = self.io.take() else { return };
+        if self.sending == Sending::Done && self.keeps_alive && self.arrived.is_empty() {
+            way.put_back(io);
+        }
+    }
+}
+
+impl Body for Call {
+    type Data = Bytes;
+    type Error = ForwardError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, ForwardError>>> {
+        let this = self.get_mut();
+        if this.io.is_none() {
+            return Poll::Ready(None);
+        }
+        this.send(cx)?;
+        loop {
+            let step = this.incoming.step(this.arrived.filled(), usize::MAX).map_err(malformed)?;
+            match step {
+                Step::Data(length) => {
+                    let data = Bytes::copy_from_slice(&this.arrived.filled()[..length]);
+                    this.arrived.consume(length);
+                    if this.incoming.is_over() {
+                        this.finish();
+                    }
+                    return Poll::Ready(Some(Ok(Frame::data(data))));
+                }
+                Step::Framing(length) => this.arrived.consume(length),
+                Step::Trailers(length) => {
+                    let trailers = trailers(&this.arrived.filled()[..length])?;
+                    this.arrived.consume(length);
+                    this.finish();
+                    let frame = (!trailers.is_empty()).then(|| Ok(Frame::trailers(trailers)));
+                    return Poll::Ready(frame);
+                }
+                Step::End => {
+                    this.finish();
+                    return Poll::Ready(None);
+                }
+                Step::Starved => {
+                    if ready!(this.poll_receive(cx))? == 0 {
+                        this.io = None;
+                        return Poll::Ready(match this.incoming {
+                            Incoming::UntilClose => None,
+                            _ => Some(Err(broken(io::ErrorKind::UnexpectedEof))),
+                        });
+                    }
+                }
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.io.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self.incoming {
+            Incoming::Length(missing) => SizeHint::with_exact(missing),
+            Incoming::Chunked(_) | Incoming::UntilClose => SizeHint::default(),
+        }
+    }
+}
+
+/// The head of an answer as its client may see it: without what was for the connection it came over.
+fn response(head: &ResponseHead<'_, '_>) -> Result<Response<()>, ForwardError> {
+    let mut response = Response::new(());
+    let invalid = || malformed(Malformed::Syntax);
+    *response.status_mut() = StatusCode::from_u16(head.status).map_err(|_| invalid())?;
+    // One allocation for all values together.
+    let bytes = Bytes::copy_from_slice(head.bytes);
+    let headers = response.headers_mut();
+    headers.reserve(head.fields.len());
+    for field in head.fields {
+        let passes = match field.role {
+            // RFC 9110, 8.6: not with 204.
+            Role::ContentLength => head.status != 204,
+            Role::EndToEnd => !head.options.names(field.name),
+            Role::Trailer | Role::Managed(_) | Role::Twin | Role::Host | Role::Expect => true,
+            Role::TransferEncoding | Role::Connection | Role::Upgrade | Role::Te => false,
+            Role::HopByHop => false,
+        };
+        if passes {
+            let name = HeaderName::from_bytes(field.name).map_err(|_| invalid())?;
+            let start = offset(head.bytes, field.value);
+            let value = bytes.slice(start..start + field.value.len());
+            let value = HeaderValue::from_maybe_shared(value);
+            headers.append(name, value.map_err(|_| invalid())?);
+        }
+    }
+    Ok(response)
+}
+
+fn trailers(bytes: &[u8]) -> Result<HeaderMap, ForwardError> {
+    let mut trailers = HeaderMap::new();
+    let visited = each_trailer(bytes, |name, value| {
+        if let (Ok(name), Ok(value)) =
+            (HeaderName::from_bytes(name), HeaderValue::from_bytes(value))
+        {
+            trailers.append(name, value);
+        }
+    });
+    visited.map_err(malformed)?;
+    Ok(trailers)
+}
+
+fn malformed(error: Malformed) -> ForwardError {
+    ForwardError::Http1(Arc::new(io::Error::new(io::ErrorKind::InvalidData, error)))
+}
+
+fn broken(kind: io::ErrorKind) -> ForwardError {
+    ForwardError::Http1(Arc::new(kind.into()))
+}
