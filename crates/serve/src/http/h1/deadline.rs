@@ -16,14 +16,9 @@ pub(crate) struct Deadline {
 }
 
 impl Deadline {
-    /// Sets it to `after` from `now`; zero is never.
-    pub(crate) fn set(&mut self, now: std::time::Instant, after: Duration) {
-        self.at = (after != Duration::ZERO).then(|| Instant::from_std(now) + after);
-    }
-
-    /// Sets it to never.
-    pub(crate) fn clear(&mut self) {
-        self.at = None;
+    /// Sets it to `after` from now; zero is never.
+    pub(crate) fn set(&mut self, after: Duration) {
+        self.at = (after != Duration::ZERO).then(|| Instant::now() + after);
     }
 
     /// Ready when it has passed.
@@ -53,11 +48,11 @@ mod tests {
     async fn it_passes_when_it_was_last_set_to() {
         let mut deadline = Deadline::default();
         let begun = Instant::now();
-        deadline.set(begun.into_std(), Duration::from_secs(9));
+        deadline.set(Duration::from_secs(9));
         assert!(poll_fn(|cx| Poll::Ready(deadline.poll(cx))).await.is_pending());
-        deadline.set(begun.into_std(), Duration::from_secs(2));
+        deadline.set(Duration::from_secs(2));
         assert!(poll_fn(|cx| Poll::Ready(deadline.poll(cx))).await.is_pending());
-        deadline.set(begun.into_std(), Duration::from_secs(5));
+        deadline.set(Duration::from_secs(5));
         poll_fn(|cx| deadline.poll(cx)).await;
         assert_eq!(begun.elapsed(), Duration::from_secs(5));
     }
@@ -65,7 +60,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn zero_is_never() {
         let mut deadline = Deadline::default();
-        deadline.set(Instant::now().into_std(), Duration::ZERO);
+        deadline.set(Duration::ZERO);
         let never = tokio::time::timeout(Duration::from_secs(99), poll_fn(|cx| deadline.poll(cx)));
         assert!(never.await.is_err());
     }

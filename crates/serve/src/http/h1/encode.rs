@@ -6,7 +6,7 @@ use std::ops::Range;
 use http::StatusCode;
 
 use super::body::{Framing, Outgoing};
-use super::head::{Field, Options};
+use super::head::Field;
 use super::request::{RequestHead, Version};
 use super::response::ResponseHead;
 use crate::buffer::Buffer;
@@ -210,9 +210,4 @@ fn copy<'b>(
         }
     }
     into.put(&bytes[run]);
-}
-
-/// Whether a field that was named in `Connection` is for one connection only; for heads that are not ours to copy.
-pub(crate) fn is_dropped(options: &Options<'_>, field: &Field<'_>) -> bool {
-    field.role != Role::EndToEnd || options.names(field.name)
 }

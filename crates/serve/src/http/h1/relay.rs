@@ -334,9 +334,7 @@ impl<'a> Relay<'a> {
         }
         if wait != self.state.wait {
             self.state.wait = wait;
-            let connection = self.exchange.connection();
-            let now = connection.worker.clock.now();
-            self.deadline.set(now, self.limit(wait));
+            self.deadline.set(self.limit(wait));
         }
         self.deadline.poll(cx)
     }

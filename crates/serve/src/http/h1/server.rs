@@ -5,7 +5,7 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::io::AsyncWrite;
 
@@ -53,7 +53,7 @@ pub(crate) async fn serve(connection: Rc<Connection>, io: Io) {
     let wire = Wire::new(io);
     let mut server =
         Server { connection, wire, deadline: Deadline::default(), drained, served: false };
-    server.deadline.set(Instant::now(), server.connection.config.timeouts.read);
+    server.deadline.set(server.connection.config.timeouts.read);
     loop {
         let flow = match server.arrive().await {
             None | Some(Intake::Incomplete) => Flow::Close,
@@ -75,8 +75,7 @@ impl Server {
     fn rest(&mut self) {
         self.served = true;
         self.wire.rest();
-        let now = self.connection.worker.clock.now();
-        self.deadline.set(now, self.connection.config.timeouts.idle);
+        self.deadline.set(self.connection.config.timeouts.idle);
     }
 
     /// Waits for the next request's head; nothing if the connection is over.
@@ -88,10 +87,9 @@ impl Server {
                 match intake(&self.connection, &mut self.wire.inbox, &mut scan) {
                     Intake::Incomplete if !begun => {
                         begun = true;
-                        let now = self.connection.worker.clock.now();
                         // The first request's time runs from accept.
                         if self.served {
-                            self.deadline.set(now, self.connection.config.timeouts.read);
+                            self.deadline.set(self.connection.config.timeouts.read);
                         }
                     }
                     Intake::Incomplete => {}
@@ -158,7 +156,7 @@ impl Server {
         if with_body {
             exchange.response_bytes += answer.text().len() as u64;
         }
-        self.deadline.set(self.connection.worker.clock.now(), FAREWELL);
+        self.deadline.set(FAREWELL);
         let flushed = poll_fn(|cx| match self.wire.poll_flush(cx) {
             Poll::Ready(flushed) => Poll::Ready(flushed.is_ok()),
             Poll::Pending => self.deadline.poll(cx).map(|()| false),
@@ -179,7 +177,7 @@ impl Server {
         if shape.body.is_over() {
             return Flow::Next;
         }
-        self.deadline.set(self.connection.worker.clock.now(), FAREWELL);
+        self.deadline.set(FAREWELL);
         loop {
             match shape.body.step(self.wire.inbox.filled(), left) {
                 Err(_) => return Flow::Close,
@@ -215,7 +213,7 @@ impl Server {
     /// Closes so that the client can read what it was sent: a close with unread bytes would be a reset that destroys it
     /// (RFC 9112, 9.6).
     async fn farewell(&mut self) {
-        self.deadline.set(self.connection.worker.clock.now(), FAREWELL);
+        self.deadline.set(FAREWELL);
         self.wire.inbox.clear();
         let mut shut = false;
         let mut left = MAX_DRAINED;
@@ -241,3 +239,6 @@ impl Server {
         .await;
     }
 }
+
+#[cfg(test)]
+mod tests;
