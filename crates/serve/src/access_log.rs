@@ -43,16 +43,11 @@ pub enum LogError {
     Thread(#[source] io::Error),
 }
 
-struct Batch {
-    text: Vec<u8>,
-    lines: u64,
-}
-
 /// The thread that writes.
 #[derive(Debug)]
 pub(crate) struct Thread {
     format: AccessLogFormat,
-    sender: SyncSender<Batch>,
+    sender: SyncSender<Vec<u8>>,
     thread: JoinHandle<()>,
 }
 
@@ -96,17 +91,17 @@ fn open(file: &Path) -> Result<File, LogError> {
     opened.map_err(|source| LogError::Open { file: file.to_owned(), source })
 }
 
-fn write_all(batches: &Receiver<Batch>, mut to: impl Write) {
+fn write_all(batches: &Receiver<Vec<u8>>, mut to: impl Write) {
     for batch in batches {
         // A full disk must not stop the data plane: the lines are lost, and the next may find room.
-        let _ = to.write_all(&batch.text).and_then(|()| to.flush());
+        let _ = to.write_all(&batch).and_then(|()| to.flush());
     }
 }
 
 /// One worker's end of the access log.
 pub(crate) struct AccessLog {
     format: AccessLogFormat,
-    sender: SyncSender<Batch>,
+    sender: SyncSender<Vec<u8>>,
     dropped: Arc<Counter>,
     batch: RefCell<Vec<u8>>,
     lines: Cell<u64>,
@@ -146,7 +141,7 @@ impl AccessLog {
     pub(crate) fn flush(&self) {
         let text = self.batch.take();
         let lines = self.lines.take();
-        if !text.is_empty() && self.sender.try_send(Batch { text, lines }).is_err() {
+        if !text.is_empty() && self.sender.try_send(text).is_err() {
             self.dropped.add(lines);
         }
     }

@@ -228,3 +228,6 @@ fn no_family(error: &io::Error) -> bool {
     let code = Errno::from_io_error(error);
     matches!(code, Some(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL))
 }
+
+#[cfg(test)]
+mod tests;

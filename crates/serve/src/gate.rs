@@ -80,6 +80,12 @@ impl Gate {
         }
     }
 
+    /// How many wait.
+    #[cfg(test)]
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.borrow().length
+    }
+
     /// The next who still waits: some have given up meanwhile, and hold nothing but their place.
     fn next(&self) -> Option<Rc<Waiter>> {
         let mut waiting = self.waiting.borrow_mut();

@@ -141,3 +141,6 @@ const DROP_SYN: [SockFilter; 5] = [
     SockFilter::new(0x06, 0, 0, 0),           // ret #0
     SockFilter::new(0x06, 0, 0, 0xffff_ffff), // ret #-1
 ];
+
+#[cfg(test)]
+mod tests;

@@ -92,3 +92,46 @@ impl Runtimes {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{Site, snapshot};
+
+    fn admit(snapshot: &Snapshot, name: &str) -> Admission {
+        snapshot.admit(&Host::parse(name).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_tenant_has_one_state_and_no_other_has_it() {
+        let runtimes = Runtimes::new(Arc::new(Metrics::new([])));
+        let sites = [
+            Site::new("a", "one.example"),
+            Site::new("a", "two.example"),
+            Site::new("b", "b.example"),
+        ];
+        let snapshot = snapshot(1, &sites);
+        let one = runtimes.of(&admit(&snapshot, "one.example"));
+        let two = runtimes.of(&admit(&snapshot, "two.example"));
+        let other = runtimes.of(&admit(&snapshot, "b.example"));
+        assert!(Rc::ptr_eq(&one, &two));
+        assert!(!Rc::ptr_eq(&one, &other));
+    }
+
+    #[test]
+    fn a_tenant_is_forgotten_when_it_is_gone_and_nothing_uses_it() {
+        let runtimes = Runtimes::new(Arc::new(Metrics::new([])));
+        let then = snapshot(1, &[Site::new("a", "a.example"), Site::new("b", "b.example")]);
+        let used = runtimes.of(&admit(&then, "a.example"));
+        runtimes.of(&admit(&then, "b.example"));
+        runtimes.sweep(&then);
+        assert_eq!(runtimes.by_scope.borrow().len(), 2);
+        // The name of one is gone, that of the other belongs to somebody else.
+        let now = snapshot(2, &[Site::new("c", "b.example")]);
+        runtimes.sweep(&now);
+        assert_eq!(runtimes.by_scope.borrow().len(), 1);
+        drop(used);
+        runtimes.sweep(&now);
+        assert!(runtimes.by_scope.borrow().is_empty());
+    }
+}

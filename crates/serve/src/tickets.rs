@@ -50,3 +50,23 @@ impl Tickets {
         Ok(set)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{certificate, tenant};
+
+    #[test]
+    fn sets_that_nobody_uses_are_forgotten() {
+        let certificate = certificate(&["a.example"]);
+        let tickets = Tickets::default();
+        let profile =
+            |epoch| TlsProfile::new(tenant("a"), epoch, certificate.clone(), TlsDemands::default());
+        let used = tickets.of(&profile(0)).unwrap();
+        for epoch in 1..1000 {
+            tickets.of(&profile(epoch)).unwrap();
+        }
+        assert!(tickets.sets.lock().unwrap().by_key.len() <= SWEEP_FROM);
+        assert!(Arc::ptr_eq(&used, &tickets.of(&profile(0)).unwrap()));
+    }
+}

@@ -18,7 +18,7 @@ pub(super) struct FairQueue<T> {
     tenants: HashMap<TenantScope, Queue<T>>,
     /// The tenants that have items, the one whose turn it is first.
     round: VecDeque<TenantScope>,
-    length: usize,
+    pub(super) length: usize,
 }
 
 struct Queue<T> {
