@@ -3,11 +3,15 @@
 
 mod completion;
 mod options;
+mod render;
+mod serve;
+mod validate;
 mod version;
 
 use std::ffi::OsString;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use postern_source::FolderError;
 
 use crate::config::{self, Config, ConfigError, Layer};
 use crate::exit::Exit;
@@ -31,6 +35,9 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Serve(serve::Arguments),
+    Validate(validate::Arguments),
+    Render(render::Arguments),
     Completion(completion::Arguments),
     #[command(hide = true)]
     Options(options::Arguments),
@@ -43,8 +50,18 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Ok(exit) => exit,
         Err(error) => {
             eprintln!("postern: {}", crate::log::printable(&format!("{error:#}")));
-            if error.is::<ConfigError>() { Exit::Usage } else { Exit::Failure }
+            exit_of(&error)
         }
+    }
+}
+
+fn exit_of(error: &anyhow::Error) -> Exit {
+    if error.is::<ConfigError>() {
+        Exit::Usage
+    } else if error.is::<FolderError>() {
+        Exit::Unreadable
+    } else {
+        Exit::Failure
     }
 }
 
@@ -62,6 +79,9 @@ fn try_run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit
         }
     };
     match arguments.command {
+        Command::Serve(arguments) => serve::run(&arguments, load(flags)?),
+        Command::Validate(arguments) => validate::run(&arguments, load(flags)?),
+        Command::Render(arguments) => render::run(&arguments, load(flags)?),
         Command::Completion(arguments) => completion::run(&arguments),
         Command::Options(arguments) => options::run(&arguments),
         Command::Version(arguments) => version::run(&arguments),

@@ -3,11 +3,17 @@
 //!
 //! This crate is arguments, wiring, the admin server and shutdown.  What is decided is decided below it.
 
+mod admin;
+mod changes;
 mod command;
 mod config;
 mod exit;
+mod findings;
+mod line;
 mod log;
 mod output;
+mod run;
+mod state;
 
 use std::process::ExitCode;
 

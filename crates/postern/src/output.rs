@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Data on standard output.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 
 use anyhow::Context;
 use serde_json::Value;
@@ -34,4 +34,11 @@ pub(crate) fn value(value: &Value, format: DataFormat) -> anyhow::Result<()> {
         DataFormat::Json => serde_json::to_string_pretty(value)?,
     };
     text(&written)
+}
+
+/// How many columns standard output has, if it is a terminal.
+pub(crate) fn terminal_width() -> Option<u16> {
+    let stdout = io::stdout();
+    let size = stdout.is_terminal().then(|| rustix::termios::tcgetwinsize(&stdout).ok())?;
+    size.map(|size| size.ws_col).filter(|columns| *columns > 0)
 }

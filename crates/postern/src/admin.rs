@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The admin server: its own socket on the control runtime, which no tenant's route leads to.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode, header};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use crate::log::Log;
+use crate::state::State;
+
+/// More connections wait: whoever scrapes or probes needs one.
+const MAX_CONNECTIONS: usize = 64;
+/// For a request's head, and until the next request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// For a connection as a whole: one that takes an answer slowly ends, too.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(60);
+/// The most bytes of a request's head.
+const MAX_HEAD: usize = 16 << 10;
+
+const TEXT: &str = "text/plain; charset=utf-8";
+const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
+const JSON: &str = "application/json";
+
+/// Listens, and answers from `state` until the runtime ends.  Returns the address that the kernel chose.
+pub(crate) async fn start(
+    address: SocketAddr,
+    state: Arc<State>,
+    log: Log,
+) -> anyhow::Result<SocketAddr> {
+    let failed = || format!("admin.address cannot listen on {address}");
+    let listener = TcpListener::bind(address).await.with_context(failed)?;
+    let bound = listener.local_addr().with_context(failed)?;
+    tokio::spawn(accept(listener, state, log));
+    Ok(bound)
+}
+
+async fn accept(listener: TcpListener, state: Arc<State>, log: Log) {
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    loop {
+        let Ok(place) = places.clone().acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let state = state.clone();
+                tokio::spawn(async move {
+                    // A client that is slow or gone has nothing to be told.
+                    let _ = timeout(CONNECTION_TIMEOUT, serve(stream, state)).await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                log.warn(format!("admin: a connection cannot be accepted: {error}"));
+                // Out of descriptors, it would fail again at once.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+async fn serve(stream: TcpStream, state: Arc<State>) {
+    let service = service_fn(move |request| {
+        let state = state.clone();
+        async move { Ok::<_, Infallible>(answer(&request, state).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(MAX_HEAD)
+        .serve_connection(TokioIo::new(stream), service);
+    // What goes wrong here is the client's business.
+    let _ = connection.await;
+}
+
+async fn answer(request: &Request<Incoming>, state: Arc<State>) -> Response<Full<Bytes>> {
+    let known = matches!(request.uri().path(), "/ping" | "/metrics" | "/api/snapshot");
+    if known && !matches!(*request.method(), Method::GET | Method::HEAD) {
+        let mut refusal = respond(StatusCode::METHOD_NOT_ALLOWED, TEXT, "method not allowed\n");
+        refusal.headers_mut().insert(header::ALLOW, http::HeaderValue::from_static("GET, HEAD"));
+        return refusal;
+    }
+    match request.uri().path() {
+        "/ping" if state.is_ready() => respond(StatusCode::OK, TEXT, "OK"),
+        "/ping" => respond(StatusCode::SERVICE_UNAVAILABLE, TEXT, "not ready\n"),
+        "/metrics" => made(PROMETHEUS, move || state.metrics()).await,
+        "/api/snapshot" => made(JSON, move || format!("{:#}\n", state.render())).await,
+        _ => respond(StatusCode::NOT_FOUND, TEXT, "not found\n"),
+    }
+}
+
+/// Answers with what `make` makes on a thread of its own: with many hosts it takes a while.
+async fn made(
+    kind: &'static str,
+    make: impl FnOnce() -> String + Send + 'static,
+) -> Response<Full<Bytes>> {
+    match tokio::task::spawn_blocking(make).await {
+        Ok(text) => respond(StatusCode::OK, kind, text),
+        Err(_) => respond(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "internal error\n"),
+    }
+}
+
+fn respond(
+    status: StatusCode,
+    kind: &'static str,
+    body: impl Into<Bytes>,
+) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, http::HeaderValue::from_static(kind));
+    headers.insert(header::CACHE_CONTROL, http::HeaderValue::from_static("no-store"));
+    response
+}
