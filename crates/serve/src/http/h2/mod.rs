@@ -9,3 +9,6 @@ pub(crate) mod server;
 mod stream;
 
 pub(crate) use local::Local;
+
+#[cfg(test)]
+mod tests;
