@@ -6,14 +6,16 @@
 //! first, by the age of the declaring object.  The nearest reservation decides: a domain, or a wildcard that is held.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 
 use postern_model::{
-    ClaimRecord, ClaimState, Finding, Grant, HostPattern, HttpRoutes, TenancyMode, TenantId,
+    ClaimRecord, ClaimState, Finding, Grant, Host, HostPattern, HttpRoutes, TenancyMode, TenantId,
     Timestamp, World,
 };
 
 use crate::claimable::{Unclaimable, claimable};
+use crate::explain::Ownership;
 use crate::names::Names;
 use crate::notice;
 use crate::resolve::Lent;
@@ -31,6 +33,8 @@ pub(crate) struct Ledger {
     /// Claims that this compile made or changed.
     news: BTreeMap<HostPattern, ClaimRecord>,
     ended_quarantine: bool,
+    /// Names that were given up when this ledger was opened.
+    released: Vec<HostPattern>,
 }
 
 /// What the ledger knows about one recorded name.
@@ -52,12 +56,6 @@ enum Standing {
     Overridden,
 }
 
-impl Claim {
-    fn is_released(&self) -> bool {
-        matches!(self.standing, Standing::Released { .. })
-    }
-}
-
 /// What the ledger says about a tenant's use of a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
@@ -69,6 +67,17 @@ pub(crate) enum Verdict {
     Quarantined,
     /// Nobody may have it.
     Unclaimable(Unclaimable),
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Owned { .. } => f.write_str("the hostname is the tenant's own"),
+            Self::NotOwned => f.write_str(notice::NOT_OWNED_TEXT),
+            Self::Quarantined => f.write_str(notice::QUARANTINED_TEXT),
+            Self::Unclaimable(reason) => write!(f, "{reason}"),
+        }
+    }
 }
 
 impl Ledger {
@@ -162,6 +171,9 @@ impl Ledger {
                 Standing::Released { last: None, at: self.now }
             }
         };
+        if matches!(claim.standing, Standing::Released { at, .. } if self.now < self.ends(at)) {
+            self.released.push(record.pattern.clone());
+        }
         self.claims.insert(record.pattern.clone(), claim);
     }
 
@@ -202,8 +214,11 @@ impl Ledger {
                     epoch,
                     standing: Standing::Held(tenant.clone()),
                 };
-                let ends_quarantine = self.claims_on(pattern).any(Claim::is_released);
-                self.ended_quarantine |= ends_quarantine;
+                // Above it, one may be told otherwise; below it, a name may no longer be dark.
+                let is_near = |released: &HostPattern| {
+                    released == pattern || released.reserves(pattern) || pattern.reserves(released)
+                };
+                self.ended_quarantine = self.ended_quarantine || self.released.iter().any(is_near);
                 self.announce(pattern, &claim, ClaimState::Held);
                 self.claims.insert(pattern.clone(), claim);
             }
@@ -233,7 +248,8 @@ impl Ledger {
 
     /// The claim to a name and those to wildcards above it, the most specific first.
     fn claims_on<'a>(&'a self, pattern: &HostPattern) -> impl Iterator<Item = &'a Claim> {
-        self.claims.get(pattern).into_iter().chain(self.claims.above(pattern))
+        let above = self.claims.above(pattern).map(|(_, claim)| claim);
+        self.claims.get(pattern).into_iter().chain(above)
     }
 
     /// What a claim at or above a name says about the name; nothing if it reserves it for nobody.
@@ -267,7 +283,9 @@ impl Ledger {
 
     /// The tenant whose domain a name is, by the most specific domain.
     fn domain_of(&self, pattern: &HostPattern) -> Option<&TenantId> {
-        self.domains.get(pattern).or_else(|| self.domains.above(pattern).next())
+        self.domains
+            .get(pattern)
+            .or_else(|| self.domains.above(pattern).next().map(|(_, tenant)| tenant))
     }
 
     fn holder(&self, pattern: &HostPattern) -> Option<&TenantId> {
@@ -295,7 +313,7 @@ impl Ledger {
     pub(crate) fn dark(&self) -> impl Iterator<Item = HostPattern> {
         let released = self.claims.iter().filter(|(pattern, claim)| {
             let Standing::Released { last, at } = &claim.standing else { return false };
-            let above = self.claims.above(pattern).find_map(|claim| match &claim.standing {
+            let above = self.claims.above(pattern).find_map(|(_, claim)| match &claim.standing {
                 Standing::Held(tenant) => Some(tenant),
                 _ => None,
             });
@@ -319,9 +337,36 @@ impl Ledger {
         ends.filter(|end| *end > self.now).min()
     }
 
-    /// Whether a claim was made in reach of a quarantine: then others who wait for the name must be told anew.
+    /// Whether a claim was made in reach of a quarantine: then names and words of others may change.
     pub(crate) fn ended_quarantine(&self) -> bool {
         self.ended_quarantine
+    }
+
+    /// Whose a name is, and why.
+    pub(crate) fn trace(&self, host: &Host) -> (Option<&TenantId>, Ownership) {
+        let exact = HostPattern::Exact(host.clone());
+        let own = self.domains.get(&exact).map(|tenant| (exact.clone(), tenant));
+        let mut above = self.domains.above(&exact);
+        let above = || above.next().map(|(p, tenant)| (HostPattern::Wildcard(p.clone()), tenant));
+        if let Some((domain, tenant)) = own.or_else(above) {
+            return (Some(tenant), Ownership::Domain { domain });
+        }
+        let own = self.claims.get(&exact).map(|claim| (exact.clone(), claim));
+        let above = self.claims.above(&exact);
+        let above = above.map(|(p, claim)| (HostPattern::Wildcard(p.clone()), claim));
+        for (pattern, claim) in own.into_iter().chain(above) {
+            let (namespace, epoch) = (claim.namespace.clone(), claim.epoch);
+            match &claim.standing {
+                Standing::Held(tenant) => {
+                    return (Some(tenant), Ownership::Claim { pattern, namespace, epoch });
+                }
+                Standing::Released { at, .. } if self.now < self.ends(*at) => {
+                    return (None, Ownership::Quarantined { pattern, until: self.ends(*at) });
+                }
+                _ => {}
+            }
+        }
+        (None, Ownership::Nobody)
     }
 
     /// What was lent to a tenant: the namespaces that have a grant for one of its own.

@@ -8,12 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use postern_model::{
-    Change, Changes, HttpRoutes, Object, Report, TenantId, TenantModel, Timestamp, World,
+    Change, Changes, Host, HostPattern, HttpRoutes, Object, Report, TenantId, TenantModel,
+    Timestamp, World,
 };
 use postern_snapshot::editor::TenantRoom;
 use postern_snapshot::{Editor, Snapshot};
 
-use crate::ledger::Ledger;
+use crate::explain::{Explanation, Handshake, Loser, Outcome, Question};
+use crate::ledger::{Ledger, Verdict};
 use crate::resolve::TenantView;
 use crate::tenant::{Dirty, Pass, Tenant};
 use crate::terms::{Selection, Terms};
@@ -21,6 +23,7 @@ use crate::terms::{Selection, Terms};
 mod backend;
 mod certificate_findings;
 mod claimable;
+pub mod explain;
 mod few;
 mod ledger;
 mod names;
@@ -38,6 +41,33 @@ pub fn compile(world: &World) -> (Snapshot, Report) {
     let mut compiler = Compiler::new();
     let snapshot = compiler.compile(world);
     (snapshot, compiler.report)
+}
+
+/// Why a request is answered as it is: tenant, claim, certificate, route, backend, and everything that was passed over.
+/// It names objects of all tenants: a tool for the operator.
+pub fn explain(world: &World, question: &Question) -> Explanation {
+    let mut compiler = Compiler::new();
+    let snapshot = compiler.compile(world);
+    let entry_point = explain::entry_point(&compiler.terms.settings.entry_points, question.tls);
+    let (_, ownership) = compiler.ledger.trace(&question.host);
+    let admission = explain::admit(&snapshot, question);
+    let mut explanation = Explanation {
+        question: question.clone(),
+        entry_point: entry_point.map(|(_, point)| point.name.clone()),
+        tenant: snapshot.admit(&question.host).map(|a| a.scope().label().clone()),
+        ownership,
+        handshake: question.tls.then(|| compiler.handshake(world, &snapshot, &question.sni)),
+        outcome: admission.as_ref().err().cloned().unwrap_or(Outcome::NotFound),
+        route: None,
+        backend: None,
+        losers: Vec::new(),
+    };
+    if let (Ok(admission), Some((at, _))) = (&admission, entry_point) {
+        explanation.follow(admission, at);
+    }
+    let refused = compiler.refused_rules(world, &question.host);
+    explanation.losers.extend(refused);
+    explanation
 }
 
 /// Compiles one world again and again as it changes, and keeps what is needed to do so quickly.
@@ -243,6 +273,64 @@ impl Compiler {
         }
         let turn = tenant.deadline(self.terms.now);
         self.deadline = turn.into_iter().chain(self.deadline).min();
+    }
+
+    /// What a handshake for a name does.
+    fn handshake(&self, world: &World, snapshot: &Snapshot, name: &Host) -> Handshake {
+        let mut owners = self.ledger.trace(name).0.into_iter();
+        let single = world.tenants().map(|(id, _)| id).filter(|_| self.terms.is_single_tenant());
+        let owner = owners.next().or_else(|| single.into_iter().next());
+        let tenant = owner.and_then(|owner| self.tenants.get(owner));
+        let story = tenant.and_then(|tenant| tenant.certificates_of(name, self.terms.now));
+        let (served, losers) = story.map(|s| (s.served, s.losers)).unwrap_or_default();
+        Handshake { result: served.ok_or_else(|| explain::refusal(snapshot, name)), losers }
+    }
+
+    /// Rules of whatever tenant that are for a host, but are not served.
+    fn refused_rules(&self, world: &World, host: &Host) -> Vec<Loser> {
+        let mut losers = Vec::new();
+        for (tenant, model) in world.tenants() {
+            for routes in routes_of(model) {
+                for rule in &routes.rules {
+                    let Some(pattern) = rule.host.as_ref().filter(|p| p.matches(host)) else {
+                        continue;
+                    };
+                    let reason = self.refusal(tenant, routes, pattern, &rule.field);
+                    losers.extend(reason.map(|reason| Loser {
+                        object: routes.origin.key.clone(),
+                        field: rule.field.clone(),
+                        reason,
+                    }));
+                }
+            }
+        }
+        losers
+    }
+
+    /// Why a rule did not become a route, if it did not.
+    fn refusal(
+        &self,
+        tenant: &TenantId,
+        routes: &HttpRoutes,
+        host: &HostPattern,
+        field: &str,
+    ) -> Option<String> {
+        let key = &routes.origin.key;
+        if !self.terms.watches(key) {
+            return Some("its namespace is not among those that are read".to_owned());
+        }
+        match self.terms.select(&routes.class) {
+            Selection::Others => return Some("it belongs to another controller".to_owned()),
+            Selection::Missing(class) => return Some(format!("there is no IngressClass {class}")),
+            Selection::Ours => {}
+        }
+        let verdict = self.ledger.verdict(tenant, host);
+        let compiled = self.tenants.get(tenant)?;
+        match verdict {
+            Verdict::Owned { .. } if compiled.serves(host, key, field) => None,
+            Verdict::Owned { .. } => Some("it is not served, as its findings say".to_owned()),
+            refused => Some(refused.to_string()),
+        }
     }
 
     fn finish(&mut self, editor: Editor) -> Snapshot {

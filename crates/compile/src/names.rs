@@ -52,14 +52,17 @@ impl<T> Names<T> {
         }
     }
 
-    /// The wildcards other than `pattern` itself that reserve it, the most specific first.
-    pub(crate) fn above<'a>(&'a self, pattern: &HostPattern) -> impl Iterator<Item = &'a T> {
+    /// The wildcards other than `pattern` itself that reserve it, by their parents, the most specific first.
+    pub(crate) fn above<'a>(
+        &'a self,
+        pattern: &HostPattern,
+    ) -> impl Iterator<Item = (&'a Host, &'a T)> {
         let mut name = pattern.name().as_str();
         let ancestors = std::iter::from_fn(move || {
             name = name.split_once('.')?.1;
             Some(name)
         });
-        ancestors.filter_map(|ancestor| self.wildcard.get(ancestor))
+        ancestors.filter_map(|ancestor| self.wildcard.get_key_value(ancestor))
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (HostPattern, &T)> {

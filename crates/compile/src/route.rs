@@ -73,12 +73,6 @@ impl Group {
             out.push(notice::ROUTE_SHADOWED.about(origin, shadowed.field.clone(), message));
         }
     }
-
-    /// The position of a route's rule in the order, and whether it can be reached.
-    pub(crate) fn is_shadowed(&self, route: &Route) -> bool {
-        let shadowed = self.shadowed.get(&route.object);
-        shadowed.is_some_and(|all| all.iter().any(|one| one.field == route.field))
-    }
 }
 
 /// Where a rule stands.

@@ -20,7 +20,8 @@ use crate::notice;
 use crate::resolve::{Referrer, TenantView};
 use crate::route::{self, Group, Position};
 use crate::terms::{Selection, Terms};
-use crate::tls::Certificates;
+use crate::tls::story::Story;
+use crate::tls::{Certificates, HostTls};
 
 mod settle;
 
@@ -37,12 +38,12 @@ pub(crate) struct Tenant {
     /// Objects beyond the limit.
     excess: BTreeSet<ObjectKey>,
     objects: HashMap<ObjectKey, Declared>,
-    pub(crate) hosts: Names<HostState>,
+    hosts: Names<HostState>,
     /// Exact hosts by the part after their first label: those that a wildcard's routes and certificates reach.
     below: HashMap<Host, Few<Host>>,
-    pub(crate) hostless: Group,
+    hostless: Group,
     hostless_table: Arc<RouteTable>,
-    pub(crate) certificates: Certificates,
+    certificates: Certificates,
     backends: Backends,
 }
 
@@ -56,11 +57,11 @@ struct Declared {
 
 /// One name that the tenant owns.
 #[derive(Debug)]
-pub(crate) struct HostState {
-    pub(crate) epoch: u64,
+struct HostState {
+    epoch: u64,
     /// The objects that have rules for it, served or not.
-    pub(crate) objects: Few<ObjectKey>,
-    pub(crate) group: Group,
+    objects: Few<ObjectKey>,
+    group: Group,
     /// It stays without rules: a domain or a recorded claim.
     permanent: bool,
 }
@@ -368,20 +369,22 @@ impl Tenant {
         pass: &Pass<'_>,
     ) -> bool {
         let Some(host) = &at.rule.host else { return true };
-        let notice = match pass.ledger.verdict(&self.id, host) {
+        let verdict = pass.ledger.verdict(&self.id, host);
+        let notice = match verdict {
             Verdict::Owned { epoch } => {
                 let state = self.host(host, epoch);
                 state.permanent |= !pass.terms.is_single_tenant();
                 state.objects.insert(at.routes.origin.key.clone());
                 return true;
             }
-            Verdict::NotOwned => (notice::HOST_NOT_OWNED, notice::NOT_OWNED_TEXT.to_owned()),
-            Verdict::Quarantined => (notice::HOST_QUARANTINED, notice::QUARANTINED_TEXT.to_owned()),
-            Verdict::Unclaimable(reason) => (notice::HOST_INVALID, format!("{host}: {reason}")),
+            Verdict::NotOwned => notice::HOST_NOT_OWNED,
+            Verdict::Quarantined => notice::HOST_QUARANTINED,
+            Verdict::Unclaimable(_) => notice::HOST_INVALID,
         };
         if refused.insert(host) {
             let field = host_field(&at.rule.field);
-            declared.findings.push(notice.0.about(&at.routes.origin, field, notice.1));
+            let finding = notice.about(&at.routes.origin, field, verdict.to_string());
+            declared.findings.push(finding);
         }
         false
     }
@@ -430,6 +433,24 @@ impl Tenant {
         let (slot, serves) = self.backends.acquire(shop, from, found, pass.editor);
         declared.slots.push((backend::name_of(&wanted.service), slot));
         (serves || pass.terms.settings.allow_empty_services).then_some(Action::Forward(slot))
+    }
+
+    /// The certificates of a host, told as a story.
+    pub(crate) fn certificates_of(&self, host: &Host, now: Timestamp) -> Option<Story> {
+        let exact = HostPattern::Exact(host.clone());
+        let wildcard = host.parent().and_then(|parent| Host::parse(parent).ok());
+        let wildcard = wildcard.map(HostPattern::Wildcard);
+        [Some(exact), wildcard].iter().flatten().find_map(|pattern| {
+            let state = self.hosts.get(pattern)?;
+            let host = HostTls { pattern, epoch: state.epoch, objects: &state.objects };
+            Some(self.certificates.story(&host, now))
+        })
+    }
+
+    /// Whether a rule with this host became a route.
+    pub(crate) fn serves(&self, host: &HostPattern, object: &ObjectKey, field: &str) -> bool {
+        let routes = self.hosts.get(host).map(|state| state.group.routes.iter());
+        routes.into_iter().flatten().any(|r| r.object == *object && &*r.field == field)
     }
 
     /// The names for which an object's certificates can matter.

@@ -2,6 +2,11 @@
 
 use postern_model::Kind;
 
+mod generated;
+mod properties;
+
+pub(crate) use generated::release;
+
 use crate::scenario::{
     VALID, compiled, declare, ingress, reasons, rendered, secret, serve, with_tls, world,
 };
@@ -45,6 +50,3 @@ fn another_tenant_does_not_get_the_host() {
     assert_eq!(finding.message, "this hostname belongs to another tenant");
     assert_eq!(&*finding.field, "spec.rules[0].host");
 }
-
-mod generated;
-mod properties;

@@ -130,10 +130,10 @@ pub(crate) struct HostTls<'a> {
 
 /// One candidate, and how it fared.
 #[derive(Clone, Debug)]
-pub(crate) struct Candidate<'a> {
-    pub(crate) secret: Ref<Secret>,
-    pub(crate) loaded: &'a Loaded,
-    pub(crate) covers: bool,
+struct Candidate<'a> {
+    secret: Ref<Secret>,
+    loaded: &'a Loaded,
+    covers: bool,
 }
 
 impl Certificates {
@@ -303,7 +303,7 @@ impl Certificates {
     }
 
     /// All certificates of the tenant that are for the host.
-    pub(crate) fn pooled<'a>(&'a self, pattern: &HostPattern) -> Vec<Candidate<'a>> {
+    fn pooled<'a>(&'a self, pattern: &HostPattern) -> Vec<Candidate<'a>> {
         let secrets = covering(&self.pool, pattern).flat_map(Few::iter);
         secrets.filter_map(|secret| self.candidate(secret, pattern)).collect()
     }
@@ -344,7 +344,7 @@ impl Certificates {
 }
 
 /// The certificate to serve: exact name before wildcard, unexpired before expired, newest, then by the Secret's name.
-pub(crate) fn best<'a>(
+fn best<'a>(
     candidates: &[Candidate<'a>],
     pattern: &HostPattern,
     now: Timestamp,
@@ -441,5 +441,6 @@ fn covering<'a, T>(names: &'a Names<T>, pattern: &HostPattern) -> impl Iterator<
     names.get(pattern).into_iter().chain(parent)
 }
 
+pub(crate) mod story;
 #[cfg(test)]
 mod tests;

@@ -55,7 +55,7 @@ impl Step {
 }
 
 /// What the operator does to give a name free: the HostClaim's status says so.
-pub(super) fn release(world: &mut World, pattern: &HostPattern) {
+pub(crate) fn release(world: &mut World, pattern: &HostPattern) {
     let Some(record) = world.claims().get(pattern) else { return };
     if record.state == ClaimState::Held {
         let state = ClaimState::Released(world.now());
