@@ -75,7 +75,7 @@ fn server_name(input: &[u8], step: usize) -> Option<Host> {
     None
 }
 
-/// A file of any content gives a world or findings, never a panic.
+/// A file of any content gives a world that compiles, with findings, never a panic.
 pub fn yaml(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     let (world, _) = postern_source::world_from_yaml(&text, Settings::default());
@@ -84,4 +84,5 @@ pub fn yaml(input: &[u8]) {
             assert!(!namespace.is_empty(), "an object is filed under no namespace");
         }
     }
+    postern_compile::compile(&world);
 }

@@ -25,7 +25,40 @@ pub(super) fn check(root: &Path) -> Result<Vec<Violation>> {
             broken.extend(judge(&file, inside, &text));
         }
     }
+    broken.extend(worlds(root)?);
     Ok(broken)
+}
+
+/// Files of `compile`, outside the two that may and outside tests, which name the whole world.
+fn worlds(root: &Path) -> Result<Vec<Violation>> {
+    let folder = root.join("crates/compile/src");
+    let mut texts = Vec::new();
+    for file in files(&folder, "rs")? {
+        texts.push((file.clone(), fs::read_to_string(&file)?));
+    }
+    let mut tests: Vec<String> = texts.iter().flat_map(|(_, text)| test_modules(text)).collect();
+    tests.push("tests".to_owned());
+    let mut broken = Vec::new();
+    for (file, text) in &texts {
+        let inside = file.strip_prefix(&folder).unwrap_or(file);
+        if let Some((line, what)) = world(inside, text, &tests) {
+            let remedy =
+                "take a `TenantView`: only lib.rs and ledger.rs may see two tenants (wall W3)";
+            broken.push(Violation::new(file, line, what, remedy));
+        }
+    }
+    Ok(broken)
+}
+
+/// The modules that a file declares for tests only: `#[cfg(test)]`, then `mod name;`.
+fn test_modules(text: &str) -> Vec<String> {
+    let lines: Vec<_> = text.lines().map(str::trim).collect();
+    let pairs = lines.windows(2).filter(|pair| pair[0] == "#[cfg(test)]");
+    let names = pairs.filter_map(|pair| {
+        let name = words(pair[1].strip_suffix(';')?).last()?;
+        pair[1].contains("mod ").then(|| name.to_owned())
+    });
+    names.collect()
 }
 
 fn judge(file: &Path, inside: &Path, text: &str) -> Vec<Violation> {
@@ -50,20 +83,16 @@ fn judge(file: &Path, inside: &Path, text: &str) -> Vec<Violation> {
         let what = format!("`{stem}` says nothing about what the file holds");
         say(1, what, "name it after its main type or its one verb");
     }
-    if let Some((line, what)) = world(inside, text) {
-        let remedy = "take a `TenantView`: only lib.rs and ledger.rs may see two tenants (wall W3)";
-        say(line, what, remedy);
-    }
     broken
 }
 
-/// The first place in `compile`, outside the two files that may, where the whole world is named.
-fn world(inside: &Path, text: &str) -> Option<(usize, String)> {
-    let name = inside.strip_prefix("crates/compile/src").ok()?;
-    let own_tests = name
-        .components()
-        .any(|part| Path::new(&part).file_stem().is_some_and(|stem| stem == "tests"));
-    if own_tests || name == Path::new("lib.rs") || name == Path::new("ledger.rs") {
+/// The first place where the whole world is named by a file that must not.
+fn world(inside: &Path, text: &str, test_modules: &[String]) -> Option<(usize, String)> {
+    let for_tests = inside.components().any(|part| {
+        let stem = Path::new(&part).file_stem().unwrap_or_default().to_string_lossy();
+        test_modules.iter().any(|module| *module == stem)
+    });
+    if for_tests || inside == Path::new("lib.rs") || inside == Path::new("ledger.rs") {
         return None;
     }
     let lines: Vec<_> = text.lines().collect();
@@ -117,22 +146,21 @@ mod tests {
 
     #[test]
     fn only_two_files_of_compile_name_the_world() {
+        let modules =
+            test_modules("#[cfg(test)]\nmod tests;\n#[cfg(test)]\npub(crate) mod play;\n");
+        assert_eq!(modules, ["tests", "play"]);
+        let line = |inside, text: &str| world(Path::new(inside), text, &modules).map(|(l, _)| l);
         let text = format!("{HEAD}/// Not the World.\nuse postern_model::World;\n");
-        assert_eq!(lines("crates/compile/src/route.rs", &text), [4]);
-        assert_eq!(lines("crates/compile/src/ledger/settle.rs", &text), [4]);
-        for allowed in [
-            "compile/src/lib.rs",
-            "compile/src/ledger.rs",
-            "compile/src/route/tests.rs",
-            "source/src/a.rs",
-        ] {
-            assert_eq!(lines(&format!("crates/{allowed}"), &text), [], "{allowed}");
+        assert_eq!(line("route.rs", &text), Some(4));
+        assert_eq!(line("ledger/settle.rs", &text), Some(4));
+        for allowed in ["lib.rs", "ledger.rs", "route/tests.rs", "tests/route.rs", "play.rs"] {
+            assert_eq!(line(allowed, &text), None, "{allowed}");
         }
         let glob = format!("{HEAD}use postern_model::*;\n");
-        assert_eq!(lines("crates/compile/src/route.rs", &glob), [3]);
+        assert_eq!(line("route.rs", &glob), Some(3));
         let tests =
             format!("{HEAD}\n#[cfg(test)]\nmod tests {{\n    use postern_model::World;\n}}\n");
-        assert_eq!(lines("crates/compile/src/route.rs", &tests), []);
+        assert_eq!(line("route.rs", &tests), None);
     }
 
     #[test]
