@@ -69,7 +69,8 @@ impl Line {
         let goal = match self.goal {
             Goal::None => "–".to_owned(),
             Goal::Ratio(most) => format!("≤ {most:.2} × nginx"),
-            Goal::AtMost(most) => format!("≤ {most}"),
+            Goal::AtMost(most) if most.fract() == 0.0 => format!("≤ {most}"),
+            Goal::AtMost(most) => format!("≤ {most:.2}"),
         };
         let verdict = match (self.passed(), &self.broken) {
             (_, Some(_)) => "broken",
