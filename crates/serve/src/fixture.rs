@@ -37,7 +37,7 @@ pub(crate) struct Site {
     epoch: u64,
     certificate: Result<Arc<Certificate>, TlsRefusal>,
     demands: TlsDemands,
-    backend: Option<SocketAddr>,
+    backend: Vec<SocketAddr>,
     protocol: AppProtocol,
 }
 
@@ -45,7 +45,7 @@ impl Site {
     /// `host` (or `*.parent`) of `tenant`, without a certificate and without a backend.
     pub(crate) fn new(tenant: &'static str, host: &'static str) -> Self {
         let certificate = Err(TlsRefusal::NoCertificate);
-        let (demands, backend) = (TlsDemands::default(), None);
+        let (demands, backend) = (TlsDemands::default(), Vec::new());
         let protocol = AppProtocol::Http;
         Self { tenant, host, epoch: 1, certificate, demands, backend, protocol }
     }
@@ -68,7 +68,12 @@ impl Site {
 
     /// Forwards every path to `endpoint`.
     pub(crate) fn backend(self, endpoint: SocketAddr) -> Self {
-        Self { backend: Some(endpoint), ..self }
+        self.backends(&[endpoint])
+    }
+
+    /// Forwards every path to these in turn.
+    pub(crate) fn backends(self, endpoints: &[SocketAddr]) -> Self {
+        Self { backend: endpoints.to_vec(), ..self }
     }
 
     /// What is spoken to the backend.
@@ -101,7 +106,7 @@ pub(crate) fn snapshot(generation: u64, sites: &[Site]) -> Snapshot {
         let room = TenantRoom::new(u32::try_from(number.expect("listed")).expect("few"));
         editor.open(room);
         let slot = BackendSlot(slot);
-        editor.set_backend(room, slot, site.backend.map(|endpoint| backend(endpoint, site.protocol)));
+        editor.set_backend(room, slot, backend(&site.backend, site.protocol));
         let scope = tenant(site.tenant);
         let tls = match &site.certificate {
             Ok(certificate) => TlsDecision::Serve(Arc::new(TlsProfile::new(
@@ -112,7 +117,7 @@ pub(crate) fn snapshot(generation: u64, sites: &[Site]) -> Snapshot {
             ))),
             Err(refusal) => TlsDecision::Refuse(*refusal),
         };
-        let routes = site.backend.map(|_| route(site, slot)).into_iter().collect();
+        let routes = site.backend.first().map(|_| route(site, slot)).into_iter().collect();
         let routes = Arc::new(RouteTable::new(routes));
         let pattern = HostPattern::parse(site.host).expect("a host");
         let host = HostParts { scope, room, epoch: site.epoch, tls, routes };
@@ -121,14 +126,15 @@ pub(crate) fn snapshot(generation: u64, sites: &[Site]) -> Snapshot {
     editor.finish(generation)
 }
 
-fn backend(endpoint: SocketAddr, protocol: AppProtocol) -> Arc<Backend> {
-    Arc::new(Backend {
-        key: BackendKey { namespace: "ns".into(), service: "app".into(), port: endpoint.port() },
+fn backend(endpoints: &[SocketAddr], protocol: AppProtocol) -> Option<Arc<Backend>> {
+    let port = endpoints.first()?.port();
+    Some(Arc::new(Backend {
+        key: BackendKey { namespace: "ns".into(), service: "app".into(), port },
         protocol,
         server_name: "app.ns.svc".into(),
         pass_host_header: true,
-        endpoints: [endpoint].into(),
-    })
+        endpoints: endpoints.into(),
+    }))
 }
 
 fn route(site: &Site, slot: BackendSlot) -> Arc<Route> {
