@@ -90,3 +90,6 @@ pub(crate) async fn within<T>(
         Some(deadline) => timeout_at(deadline, future).await.ok(),
     }
 }
+
+#[cfg(test)]
+mod tests;

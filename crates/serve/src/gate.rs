@@ -19,8 +19,8 @@ use tokio::task::yield_now;
 use crate::clock::Clock;
 use fair_queue::FairQueue;
 
-/// What the rest of a handshake costs, in the gate's units: the client's Finished, or a TLS 1.2 key exchange.
-pub(crate) const LATER_STEP: u32 = 1;
+/// What each later step of a handshake costs, in the gate's units.
+const LATER_STEP: u32 = 1;
 /// The gate's units in one ECDSA P-256 handshake.
 pub(crate) const UNITS: u32 = 4;
 
@@ -44,24 +44,41 @@ struct Waiter {
 }
 
 impl Gate {
-    /// Waits for the right to do one step of a handshake of `tenant`, which costs `cost`, before the next await.
-    pub(crate) async fn turn(&self, tenant: &TenantScope, cost: u32) -> Result<(), QueueFull> {
-        if !self.taken.replace(true) {
-            self.pump.notify_one();
+    /// Waits for the right to do the first step of a handshake of `tenant`, which costs `cost`, before the next await.
+    pub(crate) async fn first_step(
+        &self,
+        tenant: &TenantScope,
+        cost: u32,
+    ) -> Result<(), QueueFull> {
+        if self.is_open() {
             return Ok(());
         }
         let waiter = Rc::new(Waiter::default());
         if let Some(refused) = self.waiting.borrow_mut().push(tenant, cost, waiter.clone()) {
             refused.answer(Err(QueueFull));
         }
-        poll_fn(|cx| match waiter.answer.take() {
-            Some(answer) => Poll::Ready(answer),
-            None => {
-                waiter.waker.set(Some(cx.waker().clone()));
-                Poll::Pending
-            }
-        })
-        .await
+        waiter.answered().await
+    }
+
+    /// The same for a later step: the client's Finished, a TLS 1.2 key exchange, the ClientHello after a
+    /// HelloRetryRequest (the first one has paid for it).  It comes before the tenant's first steps: what was begun is
+    /// ended before more is begun.
+    pub(crate) async fn later_step(&self, tenant: &TenantScope) -> Result<(), QueueFull> {
+        if self.is_open() {
+            return Ok(());
+        }
+        let waiter = Rc::new(Waiter::default());
+        self.waiting.borrow_mut().push_first(tenant, LATER_STEP, waiter.clone());
+        waiter.answered().await
+    }
+
+    /// Takes this turn's step if nobody has: then nobody waits either.
+    fn is_open(&self) -> bool {
+        let open = !self.taken.replace(true);
+        if open {
+            self.pump.notify_one();
+        }
+        open
     }
 
     /// Opens the gate once a turn, for as long as the worker lives.
@@ -94,6 +111,17 @@ impl Gate {
 }
 
 impl Waiter {
+    async fn answered(&self) -> Result<(), QueueFull> {
+        poll_fn(|cx| match self.answer.take() {
+            Some(answer) => Poll::Ready(answer),
+            None => {
+                self.waker.set(Some(cx.waker().clone()));
+                Poll::Pending
+            }
+        })
+        .await
+    }
+
     fn answer(&self, answer: Result<(), QueueFull>) {
         self.answer.set(Some(answer));
         if let Some(waker) = self.waker.take() {

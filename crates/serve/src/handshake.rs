@@ -112,7 +112,7 @@ async fn shake(
         Err(reason) => return refuse(&mut start, reason).await,
     };
     let cost = profile.certificate().handshake_cost().saturating_mul(UNITS);
-    worker.gate.turn(admission.scope(), cost).await?;
+    worker.gate.first_step(admission.scope(), cost).await?;
     // The certificate is for who owns the name now, not for who owned it when the queue was entered (I1).
     let (admission, profile) = match still(worker, admission) {
         Ok(still) => still,

@@ -35,6 +35,12 @@ impl<T> Default for FairQueue<T> {
 }
 
 impl<T> FairQueue<T> {
+    /// Puts an item of `tenant` before all its others, and never refuses it: it goes on with what was begun.
+    pub(super) fn push_first(&mut self, tenant: &TenantScope, cost: u32, item: T) {
+        self.queue(tenant).items.push_front((cost, item));
+        self.length += 1;
+    }
+
     /// Appends an item of `tenant`.  Gives back what has no place: the item itself if its tenant has too many, or else,
     /// if there are too many of all, the newest of the tenant that has most.
     pub(super) fn push(&mut self, tenant: &TenantScope, cost: u32, item: T) -> Option<T> {
@@ -46,13 +52,16 @@ impl<T> FairQueue<T> {
         if displaced.is_none() && self.length >= MOST_OF_ALL {
             return Some(item);
         }
-        let queue = self.tenants.entry(tenant.clone()).or_insert_with(|| {
-            self.round.push_back(tenant.clone());
-            Queue { items: VecDeque::new(), deficit: 0, paid: false }
-        });
-        queue.items.push_back((cost, item));
+        self.queue(tenant).items.push_back((cost, item));
         self.length += 1;
         displaced
+    }
+
+    fn queue(&mut self, tenant: &TenantScope) -> &mut Queue<T> {
+        self.tenants.entry(tenant.clone()).or_insert_with(|| {
+            self.round.push_back(tenant.clone());
+            Queue { items: VecDeque::new(), deficit: 0, paid: false }
+        })
     }
 
     /// Takes the newest item of the tenant that has most, if that is more than `own`.

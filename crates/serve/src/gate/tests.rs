@@ -33,7 +33,7 @@ fn an_idle_gate_is_open() {
     on_a_worker(async {
         let gate = gate();
         for _ in 0..3 {
-            assert_eq!(gate.turn(&tenant("a"), 4).await, Ok(()));
+            assert_eq!(gate.first_step(&tenant("a"), 4).await, Ok(()));
         }
     });
 }
@@ -49,7 +49,7 @@ fn whatever_is_ready_is_served_between_two_steps() {
         for _ in 0..1000 {
             let (gate, steps) = (gate.clone(), steps.clone());
             spawn_local(async move {
-                gate.turn(&tenant("flood"), 4).await.unwrap();
+                gate.first_step(&tenant("flood"), 4).await.unwrap();
                 steps.set(steps.get() + 1);
             });
         }
@@ -77,13 +77,13 @@ fn a_bystanders_handshake_passes_a_flood() {
         for _ in 0..1000 {
             let (gate, steps) = (gate.clone(), steps.clone());
             spawn_local(async move {
-                gate.turn(&tenant("flood"), 16).await.unwrap();
+                gate.first_step(&tenant("flood"), 16).await.unwrap();
                 steps.set(steps.get() + 1);
             });
         }
         yield_now().await;
         let before = steps.get();
-        gate.turn(&tenant("bystander"), 4).await.unwrap();
+        gate.first_step(&tenant("bystander"), 4).await.unwrap();
         assert!(steps.get() - before <= 3, "{} steps came first", steps.get() - before);
     });
 }
@@ -96,7 +96,7 @@ fn who_gave_up_does_not_hold_up_the_others() {
         let waiting: Vec<_> = (0..10)
             .map(|_| {
                 let (gate, tenant) = (gate.clone(), tenant.clone());
-                spawn_local(async move { gate.turn(&tenant, 4).await })
+                spawn_local(async move { gate.first_step(&tenant, 4).await })
             })
             .collect();
         yield_now().await;
@@ -104,7 +104,7 @@ fn who_gave_up_does_not_hold_up_the_others() {
         for last in waiting.into_iter().skip(9) {
             assert_eq!(last.await.unwrap(), Ok(()));
         }
-        assert_eq!(gate.turn(&tenant, 4).await, Ok(()));
+        assert_eq!(gate.first_step(&tenant, 4).await, Ok(()));
     });
 }
 
@@ -115,7 +115,7 @@ fn too_many_are_told_at_once() {
         let flood: Vec<_> = (0..3000)
             .map(|_| {
                 let gate = gate.clone();
-                spawn_local(async move { gate.turn(&tenant("flood"), 4).await })
+                spawn_local(async move { gate.first_step(&tenant("flood"), 4).await })
             })
             .collect();
         let mut refused = 0;
@@ -123,5 +123,24 @@ fn too_many_are_told_at_once() {
             refused += usize::from(one.await.unwrap() == Err(QueueFull));
         }
         assert!((900..1000).contains(&refused), "{refused} were refused");
+    });
+}
+
+#[test]
+fn what_was_begun_is_ended_before_more_is_begun() {
+    on_a_worker(async {
+        let gate = gate();
+        let steps = Rc::new(Cell::new(0));
+        for _ in 0..1000 {
+            let (gate, steps) = (gate.clone(), steps.clone());
+            spawn_local(async move {
+                gate.first_step(&tenant("flood"), 4).await.unwrap();
+                steps.set(steps.get() + 1);
+            });
+        }
+        yield_now().await;
+        let before = steps.get();
+        gate.later_step(&tenant("flood")).await.unwrap();
+        assert!(steps.get() - before <= 1, "{} steps came first", steps.get() - before);
     });
 }

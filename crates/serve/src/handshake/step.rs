@@ -14,7 +14,6 @@ use tokio_rustls::server::TlsStream;
 
 use super::Ended;
 use crate::clock::Clock;
-use crate::gate::LATER_STEP;
 use crate::worker::Worker;
 
 type Outcome = io::Result<TlsStream<TcpStream>>;
@@ -34,7 +33,7 @@ pub(super) async fn drive(
         if let Some(outcome) = outcome {
             return outcome.map_err(|_| Ended::Failed);
         }
-        worker.gate.turn(tenant, LATER_STEP).await?;
+        worker.gate.later_step(tenant).await?;
     }
 }
 

@@ -266,7 +266,7 @@ fn the_certificate_is_for_who_owns_the_name_when_the_turn_comes() {
     on_a_worker(async {
         // No standing tasks: the gate opens when the test says so.
         let worker = Worker::new(shared.clone(), None);
-        worker.gate.turn(&fixture::tenant("globex"), 1).await.unwrap();
+        worker.gate.first_step(&fixture::tenant("globex"), 1).await.unwrap();
         let (mut client, served) = connect(&worker).await;
         client.write_all(&hello("www.acme.example")).await.unwrap();
         while worker.gate.waiting() == 0 {
