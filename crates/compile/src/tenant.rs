@@ -475,6 +475,3 @@ fn host_field(rule: &str) -> String {
     let rule = rule.split_once(".http").map_or(rule, |(rule, _)| rule);
     format!("{rule}.host")
 }
-
-#[cfg(test)]
-mod tests;

@@ -4,6 +4,7 @@ use postern_model::Kind;
 
 mod generated;
 mod properties;
+mod speed;
 
 pub(crate) use generated::release;
 

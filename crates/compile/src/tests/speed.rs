@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What one change costs among ten thousand hosts: the work must not grow with what others, or the tenant itself, have.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use postern_model::{Changes, Object, World};
+use postern_snapshot::Certificate;
+
+use crate::Compiler;
+use crate::scenario::{
+    Declared, VALID, Validity, declare, ingress, secret, serve, slice, with_tls, world,
+};
+
+const HOSTS: usize = 10_000;
+
+/// As many hosts as said, in so many namespaces, each with an Ingress, a Secret, a Service and a slice.
+fn large(tenants: usize) -> World {
+    let mut world = world();
+    let template = secret("x/x", &["h.test"], VALID);
+    for number in 0..HOSTS {
+        let namespace = format!("n{}", number % tenants);
+        let name = |kind: &str| format!("{namespace}/{kind}{number}");
+        serve(&mut world, &name("web"));
+        let mut secret = template.clone();
+        secret.origin.key.namespace = namespace.as_str().into();
+        secret.origin.key.name = format!("cert{number}").into();
+        let host = format!("h{number}.test");
+        let rule = format!("{host}/ web{number}");
+        let routes = ingress(&name("in"), 1, &[&rule]);
+        declare!(world, secret, with_tls(routes, &format!("cert{number}"), &[&host]));
+    }
+    world
+}
+
+fn cost(
+    compiler: &mut Compiler,
+    world: &mut World,
+    mut change: impl FnMut(usize) -> Object,
+) -> Duration {
+    let mut costs: Vec<Duration> = (0..21)
+        .map(|round| {
+            world.declare(change(round));
+            let changes = world.take_changes();
+            assert!(matches!(&changes, Changes::Some(changes) if changes.len() == 1));
+            let start = Instant::now();
+            drop(compiler.recompile(world, changes));
+            let cost = start.elapsed();
+            world.record(compiler.report().claims.iter().cloned());
+            cost
+        })
+        .collect();
+    costs.sort();
+    costs[10]
+}
+
+fn measure(tenants: usize) -> Vec<(&'static str, Duration)> {
+    let mut world = large(tenants);
+    let mut compiler = Compiler::new();
+    let start = Instant::now();
+    drop(compiler.compile(&world));
+    let scratch = start.elapsed();
+    world.record(compiler.report().claims.iter().cloned());
+    world.take_changes();
+    let certificates = [VALID, Validity(-5, 80)].map(|v| secret("n7/cert7", &["h7.test"], v));
+    let costs = vec![
+        ("from scratch", scratch),
+        (
+            "endpoints",
+            cost(&mut compiler, &mut world, |round| {
+                slice("n7/web7", &[["10.0.0.2", "10.0.0.3"][round % 2]]).object()
+            }),
+        ),
+        (
+            "secret",
+            cost(&mut compiler, &mut world, |round| certificates[round % 2].clone().object()),
+        ),
+        (
+            "ingress",
+            cost(&mut compiler, &mut world, |round| {
+                ingress("n7/in7", 1, &[["h7.test/ web7", "h7.test/a web7"][round % 2]]).object()
+            }),
+        ),
+        (
+            "new host",
+            cost(&mut compiler, &mut world, |round| {
+                ingress("n7/new", 1, &[&format!("new{round}.test/ web7")]).object()
+            }),
+        ),
+        (
+            "service",
+            cost(&mut compiler, &mut world, |round| {
+                let mut service = crate::scenario::service("n7/web7");
+                service.pass_host_header = round % 2 == 1;
+                service.object()
+            }),
+        ),
+    ];
+    costs
+}
+
+/// Generous, since it also runs unoptimised and beside other tests; release builds take under a millisecond.
+#[test]
+fn one_change_among_ten_thousand_hosts_costs_little() {
+    for tenants in [1, 1000] {
+        let costs = measure(tenants);
+        println!("{tenants} tenants: {costs:?}");
+        for (what, cost) in costs.into_iter().skip(1) {
+            assert!(cost < Duration::from_millis(50), "{what} among {tenants} tenants: {cost:?}");
+        }
+    }
+}
+
+#[test]
+fn a_secret_is_parsed_once() {
+    let mut world = large_with_one_secret();
+    let mut compiler = Compiler::new();
+    let first = compiler.compile(&world);
+    world.record(compiler.report().claims.iter().cloned());
+    let second = compiler.compile(&world);
+    let profile = |snapshot: &postern_snapshot::Snapshot, host: &str| {
+        let host = postern_model::Host::parse(host).unwrap();
+        match snapshot.admit(&host).unwrap().tls() {
+            postern_snapshot::TlsDecision::Serve(profile) => profile.clone(),
+            refused => panic!("{refused:?}"),
+        }
+    };
+    assert!(Arc::ptr_eq(&profile(&first, "a.x.test"), &profile(&first, "b.x.test")));
+    assert!(Arc::ptr_eq(&profile(&first, "a.x.test"), &profile(&second, "b.x.test")));
+    let certificate: &Arc<Certificate> = &profile(&first, "a.x.test").certificate().clone();
+    assert!(Arc::ptr_eq(certificate, profile(&second, "a.x.test").certificate()));
+}
+
+fn large_with_one_secret() -> World {
+    let mut world = world();
+    serve(&mut world, "a/web");
+    declare!(
+        world,
+        secret("a/cert", &["*.x.test"], VALID),
+        with_tls(ingress("a/one", 1, &["a.x.test/ web"]), "cert", &[]),
+        with_tls(ingress("a/two", 1, &["b.x.test/ web"]), "cert", &["*.x.test"]),
+    );
+    world
+}
