@@ -87,6 +87,8 @@ pub struct Watch {
     watched: HashMap<i32, BTreeSet<Watched>>,
     /// What was noticed and not yet told.
     changed: Changed,
+    /// When the first and the last of that was noticed.
+    burst: Option<(Instant, Instant)>,
 }
 
 /// Why a directory is watched.
@@ -114,6 +116,7 @@ impl Watch {
             inotify,
             watched: HashMap::new(),
             changed: Changed::nothing(),
+            burst: None,
         };
         watch.look_around()?;
         Ok(watch)
@@ -123,20 +126,23 @@ impl Watch {
     ///
     /// May be cancelled: what was noticed by then is told by the next call.
     pub async fn next(&mut self) -> Result<Changed, WatchError> {
-        while self.changed.is_nothing() {
-            self.collect().await?;
-        }
-        let end = Instant::now() + PATIENCE;
-        while Instant::now() < end {
-            let quiet = (Instant::now() + QUIET).min(end);
-            match timeout_at(quiet, self.collect()).await {
-                Ok(result) => result?,
-                Err(_) => break,
+        loop {
+            let Some((first, last)) = self.burst else {
+                self.collect().await?;
+                continue;
+            };
+            let over = (last + QUIET).min(first + PATIENCE);
+            if Instant::now() >= over {
+                break;
+            }
+            if let Ok(result) = timeout_at(over, self.collect()).await {
+                result?;
             }
         }
         if self.changed == Changed::Everything {
             self.look_around()?;
         }
+        self.burst = None;
         Ok(std::mem::replace(&mut self.changed, Changed::nothing()))
     }
 
@@ -209,6 +215,10 @@ impl Watch {
         }
         for descriptor in ended {
             self.watched.remove(&descriptor);
+        }
+        if !self.changed.is_nothing() {
+            let now = Instant::now();
+            self.burst = Some((self.burst.map_or(now, |(first, _)| first), now));
         }
         Ok(())
     }

@@ -23,12 +23,23 @@ impl Reader<'_> {
         };
         let port = match (present(service.port.name.as_deref()), service.port.number) {
             (Some(name), None | Some(0)) => Some(PortName::Name(self.strings.share(name))),
-            (None, number) => port_number(number).map(PortName::Number),
-            (Some(_), Some(_)) => None,
+            (name, number) => {
+                if name.is_some() {
+                    self.draft.warning(
+                        Reason::InvalidValue,
+                        Note {
+                            field: format!("{field}.service.port").into(),
+                            message: "the port has a name and a number; the number counts".into(),
+                            remedy: "write one of the two",
+                        },
+                    );
+                }
+                port_number(number).map(PortName::Number)
+            }
         };
         let Some(port) = port else {
             let field = format!("{field}.service.port");
-            let message = "neither a port number from 1 to 65535 nor a port name, or both";
+            let message = "neither a port number from 1 to 65535 nor a port name";
             return self.no_target(Reason::InvalidValue, &field, message);
         };
         let namespace = self.draft.origin.key.namespace.clone();

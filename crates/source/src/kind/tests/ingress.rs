@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+
+use std::sync::Arc;
+
+use postern_model::{
+    ClassSelection, EntryPointSelection, HttpRoutes, Object, PathMatch, PortName, Reason, Severity,
+    TlsUse,
+};
+
+use super::{read, told};
+
+fn routes(metadata: &str, spec: &str) -> Arc<HttpRoutes> {
+    let text = format!(
+        "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  name: web\n  namespace: acme\n{metadata}spec:\n{spec}"
+    );
+    let (object, findings) = read(&text);
+    assert_eq!(findings, [], "an Ingress carries its findings itself");
+    let Some(Object::HttpRoutes(routes)) = object else { panic!("{object:?}") };
+    routes
+}
+
+fn annotated(annotations: &[&str], path_type: &str) -> Arc<HttpRoutes> {
+    let lines =
+        annotations.iter().map(|line| format!("    traefik.ingress.kubernetes.io/{line}\n"));
+    routes(&format!("  annotations:\n{}", lines.collect::<String>()), &rule("/a", path_type))
+}
+
+fn rule(path: &str, path_type: &str) -> String {
+    format!(
+        "  rules:\n  - host: a.test\n    http:\n      paths:\n      - path: {path}\n        pathType: {path_type}\n        backend: {BACKEND}\n"
+    )
+}
+
+const BACKEND: &str = "{service: {name: svc, port: {number: 80}}}";
+
+fn path(path: &str, path_type: &str) -> Result<PathMatch, Vec<(String, Reason)>> {
+    let routes = routes("", &rule(path, path_type));
+    let told = told(&routes.findings);
+    let told = || told.iter().map(|(field, reason)| ((*field).to_owned(), *reason)).collect();
+    routes.rules.first().map(|rule| rule.path.clone()).ok_or_else(told)
+}
+
+#[test]
+fn every_path_type_has_its_meaning() {
+    let exact = |path: &str| Ok(PathMatch::Exact(path.into()));
+    let prefix = |path: &str| Ok(PathMatch::Prefix(path.into()));
+    let string = |path: &str| Ok(PathMatch::StringPrefix(path.into()));
+    assert_eq!(path("/a", "Exact"), exact("/a"));
+    assert_eq!(path("/a/", "Exact"), exact("/a/"));
+    assert_eq!(path("/a/", "Prefix"), prefix("/a"));
+    assert_eq!(path("/", "Prefix"), prefix("/"));
+    assert_eq!(path("/a/", "ImplementationSpecific"), string("/a/"));
+    assert_eq!(path("/a", "null"), string("/a"));
+    assert_eq!(path("/%61//b/../c", "Exact"), exact("/a/c"));
+    for path_type in ["Exact", "Prefix", "ImplementationSpecific"] {
+        assert_eq!(path("''", path_type), prefix("/"));
+    }
+}
+
+#[test]
+fn what_is_no_path_loses_its_rule_and_no_other() {
+    let field = |name: &str| format!("spec.rules[0].http.paths[0].{name}");
+    assert_eq!(path("a", "Exact"), Err(vec![(field("path"), Reason::InvalidValue)]));
+    assert_eq!(path("/a", "prefix"), Err(vec![(field("pathType"), Reason::InvalidValue)]));
+    let spec = format!(
+        "  rules:\n  - host: 10.0.0.1\n    http: {{paths: [{{backend: {BACKEND}}}]}}\n  - host: '*.b.test'\n    \
+         http: {{paths: [{{path: ' ', backend: {BACKEND}}}, {{backend: {BACKEND}}}]}}\n"
+    );
+    let routes = routes("", &spec);
+    assert_eq!(
+        told(&routes.findings),
+        [
+            ("spec.rules[0].host", Reason::HostInvalid),
+            ("spec.rules[1].http.paths[0].path", Reason::InvalidValue)
+        ]
+    );
+    assert_eq!(routes.rules.len(), 1);
+    assert_eq!(&*routes.rules[0].field, "spec.rules[1].http.paths[1]");
+    assert_eq!(routes.rules[0].host.as_ref().unwrap().to_string(), "*.b.test");
+}
+
+#[test]
+fn a_backend_that_cannot_be_served_closes_its_rule() {
+    for (backend, field, reason) in [
+        ("{}", "backend", Reason::InvalidValue),
+        ("{resource: {kind: X, name: y}}", "backend", Reason::Unsupported),
+        ("{service: {port: {number: 1}}}", "backend", Reason::InvalidValue),
+        ("{service: {name: a}}", "backend.service.port", Reason::InvalidValue),
+        (
+            "{service: {name: a, port: {number: 70000}}}",
+            "backend.service.port",
+            Reason::InvalidValue,
+        ),
+    ] {
+        let routes = routes("", &rule("/", "Prefix").replace(BACKEND, backend));
+        assert_eq!(routes.rules[0].backend, None);
+        let field = format!("spec.rules[0].http.paths[0].{field}");
+        assert_eq!(told(&routes.findings), [(field.as_str(), reason)], "{backend}");
+    }
+    let both = routes("", &rule("/", "Prefix").replace("number: 80", "number: 1, name: b"));
+    assert_eq!(
+        both.rules[0].backend.as_ref().map(|backend| &backend.port),
+        Some(&PortName::Number(1))
+    );
+    assert_eq!(both.findings[0].severity, Severity::Warning);
+    let named = rule("/", "Prefix").replace("number: 80", "name: http");
+    let backend = routes("", &named).rules[0].backend.clone().unwrap();
+    assert_eq!(backend.port, PortName::Name("http".into()));
+    assert_eq!(backend.service.key().to_string(), "Service acme/svc");
+}
+
+#[test]
+fn the_default_backend_takes_what_is_left() {
+    let routes = routes(
+        "",
+        &format!(
+            "  defaultBackend: {BACKEND}\n  rules:\n  - host: a.test\n  - host: b.test\n    http: null\n"
+        ),
+    );
+    let hosts: Vec<_> =
+        routes.rules.iter().map(|rule| rule.host.as_ref().map(ToString::to_string)).collect();
+    assert_eq!(hosts, [None, Some("a.test".into()), Some("b.test".into())]);
+    assert!(routes.rules.iter().all(|rule| rule.is_default && rule.backend.is_some()));
+    let alone = super::read(
+        "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: a}\nspec: {rules: [{host: a.test}]}\n",
+    );
+    let (Some(Object::HttpRoutes(alone)), _) = alone else { panic!("refused") };
+    assert_eq!(told(&alone.findings), [("spec.rules[0].http", Reason::InvalidValue)]);
+}
+
+#[test]
+fn certificates_are_for_the_hosts_that_are_named() {
+    let spec = "  tls:\n  - {hosts: [A.test, 1.2.3.4], secretName: s}\n  - {hosts: [1.2.3.4], secretName: s}\n  - {hosts: [a.test]}\n  \
+                - {secretName: t}\n";
+    let routes = routes("", spec);
+    let told: Vec<_> = told(&routes.findings);
+    assert_eq!(
+        told,
+        [
+            ("spec.tls[0].hosts[1]", Reason::HostInvalid),
+            ("spec.tls[1].hosts[0]", Reason::HostInvalid),
+            ("spec.tls[2].secretName", Reason::InvalidValue)
+        ]
+    );
+    let uses: Vec<_> =
+        routes.certificates.iter().map(|c| (c.hosts.len(), c.secret.name(), &*c.field)).collect();
+    assert_eq!(uses, [(1, "s", "spec.tls[0]"), (0, "t", "spec.tls[3]")]);
+}
+
+#[test]
+fn the_field_goes_before_the_annotation_for_the_class() {
+    let annotation = "  annotations: {kubernetes.io/ingress.class: old}\n";
+    assert_eq!(routes("", "  rules: []\n").class, ClassSelection::Unset);
+    assert_eq!(routes(annotation, "  rules: []\n").class, ClassSelection::Annotated("old".into()));
+    let both = routes(annotation, "  ingressClassName: new\n");
+    assert_eq!(both.class, ClassSelection::Named("new".into()));
+}
+
+#[test]
+fn annotations_that_are_honoured_need_no_finding() {
+    let routes = annotated(
+        &[
+            "router.entrypoints: web, ep2",
+            "router.tls: 'true'",
+            "router.priority: '42'",
+            "router.pathmatcher: Path",
+        ],
+        "ImplementationSpecific",
+    );
+    let rule = &routes.rules[0];
+    assert_eq!(routes.findings, []);
+    assert_eq!(rule.entry_points, EntryPointSelection::Named(vec!["web".into(), "ep2".into()]));
+    assert_eq!((rule.tls, rule.priority), (TlsUse::Only, Some(42)));
+    assert_eq!(rule.path, PathMatch::Exact("/a".into()));
+    let rule = &annotated(
+        &["router.pathmatcher: Path", "router.tls: 'false'", "router.priority: '0'"],
+        "Prefix",
+    )
+    .rules[0];
+    assert_eq!(
+        (&rule.path, rule.tls, rule.priority),
+        (&PathMatch::Prefix("/a".into()), TlsUse::Any, None)
+    );
+}
+
+#[test]
+fn what_guards_a_rule_and_cannot_be_honoured_closes_it() {
+    for (annotation, path_type, reason) in [
+        ("router.middlewares: auth@file, b", "Prefix", Reason::Unsupported),
+        ("router.tls.options: strict@file", "Prefix", Reason::Unsupported),
+        ("router.pathmatcher: PathRegexp", "ImplementationSpecific", Reason::Unsupported),
+        ("router.pathmatcher: Host(`x`) || Path", "ImplementationSpecific", Reason::InvalidValue),
+    ] {
+        let routes = annotated(&[annotation], path_type);
+        assert!(!routes.rules[0].closed_by.is_empty(), "{annotation}");
+        assert_eq!(
+            (routes.findings[0].severity, routes.findings[0].reason),
+            (Severity::Error, reason)
+        );
+    }
+    let regexp = annotated(&["router.pathmatcher: PathRegexp"], "ImplementationSpecific");
+    assert_eq!(regexp.rules[0].path, PathMatch::StringPrefix("/".into()));
+    assert!(annotated(&["router.pathmatcher: PathRegexp"], "Exact").rules[0].closed_by.is_empty());
+}
+
+#[test]
+fn what_is_not_known_is_told_and_nothing_is_weakened() {
+    let routes = annotated(
+        &[
+            "foo: bar",
+            "router.tls: maybe",
+            "router.priority: high",
+            "router.observability.metrics: 'true'",
+        ],
+        "Prefix",
+    );
+    let told: Vec<_> =
+        routes.findings.iter().map(|finding| (finding.severity, finding.reason)).collect();
+    assert_eq!(
+        told,
+        [
+            (Severity::Warning, Reason::Unsupported),
+            (Severity::Info, Reason::Unsupported),
+            (Severity::Warning, Reason::InvalidValue),
+            (Severity::Error, Reason::InvalidValue)
+        ]
+    );
+    assert_eq!(routes.rules[0].tls, TlsUse::Only);
+    let resolver = annotated(&["router.tls: 'false'", "router.tls.certresolver: le"], "Prefix");
+    assert_eq!(resolver.rules[0].tls, TlsUse::Only);
+}
