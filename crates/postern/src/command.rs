@@ -2,6 +2,8 @@
 //! The verbs: one file each.  Here is only which there are, and how arguments reach them.
 
 mod completion;
+mod demo;
+mod explain;
 mod options;
 mod render;
 mod serve;
@@ -11,6 +13,7 @@ mod version;
 use std::ffi::OsString;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use postern_compile::explain::InvalidQuestion;
 use postern_source::FolderError;
 
 use crate::config::{self, Config, ConfigError, Layer};
@@ -38,6 +41,8 @@ enum Command {
     Serve(serve::Arguments),
     Validate(validate::Arguments),
     Render(render::Arguments),
+    Explain(explain::Arguments),
+    Demo(demo::Arguments),
     Completion(completion::Arguments),
     #[command(hide = true)]
     Options(options::Arguments),
@@ -56,7 +61,7 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
 }
 
 fn exit_of(error: &anyhow::Error) -> Exit {
-    if error.is::<ConfigError>() {
+    if error.is::<ConfigError>() || error.is::<InvalidQuestion>() {
         Exit::Usage
     } else if error.is::<FolderError>() {
         Exit::Unreadable
@@ -82,6 +87,8 @@ fn try_run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit
         Command::Serve(arguments) => serve::run(&arguments, load(flags)?),
         Command::Validate(arguments) => validate::run(&arguments, load(flags)?),
         Command::Render(arguments) => render::run(&arguments, load(flags)?),
+        Command::Explain(arguments) => explain::run(&arguments, load(flags)?),
+        Command::Demo(arguments) => demo::run(&arguments),
         Command::Completion(arguments) => completion::run(&arguments),
         Command::Options(arguments) => options::run(&arguments),
         Command::Version(arguments) => version::run(&arguments),

@@ -69,16 +69,16 @@ impl Config {
 
     fn read(layer: &Layer) -> Result<Self, ConfigError> {
         let reader = Reader::new(layer);
-        let (entry_points, settings_of, grace_timeout) = entry_point::read(layer)?;
+        let entry_points = entry_point::read(layer)?;
         let edge = EdgeConfig {
             workers: workers(&reader)?,
-            entry_points,
+            entry_points: entry_points.served,
             upstream: upstream(&reader)?,
-            grace_timeout,
+            grace_timeout: entry_points.grace,
             access_log: access_log(&reader)?,
         };
         let mut settings = settings(&reader)?;
-        settings.entry_points = settings_of;
+        settings.entry_points = entry_points.compiled;
         Ok(Self { settings, edge, admin: admin(&reader)?, log_level: log_level(&reader)? })
     }
 }
@@ -112,7 +112,7 @@ fn networks(reader: &Reader<'_>, key: &key::Key) -> Result<Vec<IpNet>, ConfigErr
 }
 
 fn upstream(reader: &Reader<'_>) -> Result<UpstreamConfig, ConfigError> {
-    let roots = reader.each(&keys::UPSTREAM_ROOTS, |text| root_certificates(text))?;
+    let roots = reader.each(&keys::UPSTREAM_ROOTS, root_certificates)?;
     Ok(UpstreamConfig {
         root_certificates: roots.into_iter().flatten().collect(),
         insecure_skip_verify: reader.switch(&keys::UPSTREAM_INSECURE)?,

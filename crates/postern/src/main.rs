@@ -7,6 +7,7 @@ mod admin;
 mod changes;
 mod command;
 mod config;
+mod demo;
 mod exit;
 mod findings;
 mod line;

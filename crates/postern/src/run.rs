@@ -86,14 +86,19 @@ impl Running {
     /// Follows the folders and the clock for ever.  May be dropped at any point.
     pub(crate) async fn follow(&mut self) {
         loop {
-            let tick = tokio::time::sleep(self.until_deadline());
-            tokio::select! {
-                changed = self.changes.recv() => match changed {
-                    Some(changed) => self.change(&changed),
-                    None => std::future::pending().await,
-                },
-                () = tick => self.tick(),
-            }
+            self.step().await;
+        }
+    }
+
+    /// Follows one change of the folders, or of the time.
+    pub(crate) async fn step(&mut self) {
+        let tick = tokio::time::sleep(self.until_deadline());
+        tokio::select! {
+            changed = self.changes.recv() => match changed {
+                Some(changed) => self.change(&changed),
+                None => std::future::pending().await,
+            },
+            () = tick => self.tick(),
         }
     }
 
@@ -109,6 +114,9 @@ impl Running {
 
     /// Reads what has changed, and serves it.
     fn change(&mut self, changed: &Changed) {
+        if let Changed::Files(paths) = changed {
+            paths.iter().for_each(|path| self.log.debug(format!("{} changed", path.display())));
+        }
         let started = Instant::now();
         let (snapshot, summary) = block_in_place(|| self.line.follow(changed));
         self.publish(snapshot, started, &followed(changed, &summary));

@@ -22,10 +22,19 @@ const DEFAULTS: [(&str, &str); 2] = [("web", ":8000"), ("websecure", ":8443")];
 /// HTTP/2 allows no fewer than this many bytes for one frame (RFC 9113, 4.2); a head needs some room, too.
 const MIN_HEADER_BYTES: usize = 1024;
 
-/// The entry points for the data plane and for compiling, by name, and the longest of their grace periods.
-pub(crate) fn read(
-    layer: &Layer,
-) -> Result<(Vec<Arc<EntryPointConfig>>, Vec<EntryPoint>, Duration), ConfigError> {
+/// All entry points, by name: the index is the `EntryPointId`.
+#[derive(Debug, Default)]
+pub(crate) struct EntryPoints {
+    /// For the data plane.
+    pub(crate) served: Vec<Arc<EntryPointConfig>>,
+    /// For compiling.
+    pub(crate) compiled: Vec<EntryPoint>,
+    /// The longest of their grace periods.
+    pub(crate) grace: Duration,
+}
+
+/// Reads which entry points there are.
+pub(crate) fn read(layer: &Layer) -> Result<EntryPoints, ConfigError> {
     let mut names: BTreeSet<&str> = layer.names().into_iter().collect();
     if !layer.is_written_for_any(&keys::ENTRY_POINT_ADDRESS) {
         names.extend(DEFAULTS.map(|(name, _)| name));
@@ -33,20 +42,18 @@ pub(crate) fn read(
     if names.len() > MAX_ENTRY_POINTS {
         return Err(ConfigError::TooManyEntryPoints { most: MAX_ENTRY_POINTS });
     }
-    let mut served = Vec::new();
-    let mut compiled = Vec::new();
-    let mut grace = Duration::ZERO;
+    let mut all = EntryPoints::default();
     for name in names {
         let reader = Reader::of(layer, name);
         let (config, entry_point) = one(name, &reader)?;
-        served.push(Arc::new(config));
-        compiled.push(entry_point);
-        grace = grace.max(reader.duration(&keys::GRACE_TIMEOUT)?);
+        all.served.push(Arc::new(config));
+        all.compiled.push(entry_point);
+        all.grace = all.grace.max(reader.duration(&keys::GRACE_TIMEOUT)?);
     }
-    if !compiled.iter().any(|entry_point| entry_point.is_default) {
-        compiled.iter_mut().for_each(|entry_point| entry_point.is_default = true);
+    if !all.compiled.iter().any(|entry_point| entry_point.is_default) {
+        all.compiled.iter_mut().for_each(|entry_point| entry_point.is_default = true);
     }
-    Ok((served, compiled, grace))
+    Ok(all)
 }
 
 fn one(name: &str, reader: &Reader<'_>) -> Result<(EntryPointConfig, EntryPoint), ConfigError> {

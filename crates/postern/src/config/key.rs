@@ -65,11 +65,6 @@ impl KeyPath {
             Some(Self { key, name })
         })
     }
-
-    /// The identity of the setting: no two keys have one path.
-    pub(crate) fn id(&self) -> (&'static str, Option<&str>) {
-        (self.key.path, self.name.as_deref())
-    }
 }
 
 /// Whether `segments` spell `path`; the inner value is what stands for [`NAME`].

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The binary as its users see it: arguments in; output, exit codes and sockets out.
+
+mod started;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use started::{Postern, get, shop, wait_for};
+
+fn postern(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_postern"));
+    command.args(arguments).env_clear().output().expect("the binary runs")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (name, text) in files {
+        fs::write(folder.path().join(name), text).expect("a file");
+    }
+    folder
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("the path of a temporary folder is UTF-8")
+}
+
+#[test]
+fn a_clean_folder_validates_with_0() {
+    let folder = folder(&[("shop.yaml", &shop("acme", "10.0.0.7", 80))]);
+    let output = postern(&["validate", text(folder.path())]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(stdout(&output), "no findings in 3 objects of 1 files\n");
+}
+
+#[test]
+fn findings_are_shown_with_their_place_and_end_with_2() {
+    let thief = shop("globex", "10.0.0.8", 80);
+    let deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\n";
+    let acme = shop("acme", "10.0.0.7", 80);
+    let folder = folder(&[("a.yaml", &acme), ("b.yaml", &thief), ("c.yaml", deployment)]);
+    let output = postern(&["validate", text(folder.path())]);
+    assert_eq!(output.status.code(), Some(2));
+    let shown = stdout(&output);
+    for word in ["b.yaml:1", "Ingress globex/shop", "spec.rules[0].host", "HostNotOwned"] {
+        assert!(shown.contains(word), "{word} in {shown}");
+    }
+    assert!(shown.contains("kinds that are not read: apps/v1/Deployment (1)"), "{shown}");
+
+    let output = postern(&["validate", "-o", "json", text(folder.path())]);
+    let value: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let finding = &value["findings"][0];
+    assert_eq!(finding["reason"], "HostNotOwned");
+    assert_eq!(finding["line"], 1);
+    assert_eq!(finding["namespace"], "globex");
+    assert_eq!(value["summary"]["findings"]["error"], 1);
+    assert_eq!(value["summary"]["notRead"]["apps/v1/Deployment"], 1);
+
+    let output = postern(&["validate", "--fail-on=never", text(folder.path())]);
+    assert_eq!(output.status.code(), Some(0));
+    let output = postern(&["validate", "--tenancy.mode=off", text(folder.path())]);
+    assert!(!stdout(&output).contains("HostNotOwned"), "one tenant cannot take its own host");
+}
+
+#[test]
+fn what_cannot_be_read_ends_with_65() {
+    for verb in ["validate", "render", "serve"] {
+        let output = postern(&[verb, "/does/not/exist"]);
+        assert_eq!(output.status.code(), Some(65), "{verb}");
+        assert!(stderr(&output).contains("/does/not/exist cannot be read"), "{verb}");
+    }
+}
+
+#[test]
+fn what_is_misspelt_ends_with_64() {
+    for arguments in [
+        &["validate"][..],
+        &["bananas"],
+        &[],
+        &["validate", "x", "--output=xml"],
+        &["validate", "x", "--tenancy.mod=off"],
+        &["serve", "x", "--entryPoints.web.address"],
+        &["serve", "x", "--providers.kubernetesCRD"],
+        &["explain", "ftp://a.test/", "x"],
+        &["version", "--bananas"],
+    ] {
+        let output = postern(arguments);
+        assert_eq!(output.status.code(), Some(64), "{arguments:?}: {}", stderr(&output));
+        assert!(output.stdout.is_empty(), "{arguments:?}: data only on standard output");
+        assert!(!output.stderr.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn the_environment_configures_too() {
+    let thief = shop("globex", "10.0.0.8", 80);
+    let folder = folder(&[("a.yaml", &shop("acme", "10.0.0.7", 80)), ("b.yaml", &thief)]);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_postern"));
+    command.args(["validate", text(folder.path())]).env_clear();
+    command.env("TRAEFIK_PROVIDERS_KUBERNETESINGRESS_NAMESPACES", "acme");
+    let output = command.output().expect("the binary runs");
+    assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+}
+
+#[test]
+fn render_shows_what_is_served_and_no_keys() {
+    let folder = folder(&[("shop.yaml", &shop("acme", "10.0.0.7", 80))]);
+    let output = postern(&["render", "-o", "json", text(folder.path())]);
+    let value: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(value["hosts"][0]["host"], "shop.acme.test");
+    assert_eq!(value["hosts"][0]["tenant"], "acme");
+    assert_eq!(value["hosts"][0]["routes"][0]["endpoints"][0], "10.0.0.7:80");
+    let output = postern(&["render", text(folder.path())]);
+    assert!(stdout(&output).contains("host: shop.acme.test"));
+    assert!(!stdout(&output).contains("PRIVATE KEY"));
+}
+
+#[test]
+fn explain_says_who_answers_and_who_does_not() {
+    let thief = shop("globex", "10.0.0.8", 80);
+    let folder = folder(&[("a.yaml", &shop("acme", "10.0.0.7", 80)), ("b.yaml", &thief)]);
+    let output = postern(&["explain", "http://shop.acme.test/cart?x=1", text(folder.path())]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let shown = stdout(&output);
+    assert!(shown.starts_with("http://shop.acme.test/cart: forwarded\n"), "{shown}");
+    for word in
+        ["namespace acme claimed", "Ingress acme/shop", "10.0.0.7:80", "Ingress globex/shop"]
+    {
+        assert!(shown.contains(word), "{word} in {shown}");
+    }
+    let url = "https://shop.acme.test/";
+    let sni = ["explain", url, "--sni", "other.test", text(folder.path()), "-o", "json"];
+    let value: serde_json::Value = serde_json::from_slice(&postern(&sni).stdout).expect("JSON");
+    assert_eq!(value["question"]["sni"], "other.test");
+    assert_eq!(value["backend"], serde_json::Value::Null);
+}
+
+#[test]
+fn help_version_and_completions_go_to_standard_output() {
+    let help = stdout(&postern(&["serve", "--help"]));
+    for word in ["--entryPoints.NAME.address", "Flags win over", "SIGTERM"] {
+        assert!(help.contains(word), "{word}");
+    }
+    assert!(stdout(&postern(&["--help"])).contains("Exit codes"));
+    assert!(stdout(&postern(&["version"])).starts_with("postern 0."));
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let output = postern(&["completion", shell]);
+        assert_eq!(output.status.code(), Some(0), "{shell}");
+        assert!(stdout(&output).contains("entryPoints.web.address"), "{shell}");
+    }
+}
+
+#[test]
+fn the_example_is_clean() {
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/two-tenants");
+    let output = postern(&["validate", "--fail-on=info", example]);
+    assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+}
+
+#[test]
+fn the_demo_holds() {
+    let output = postern(&["demo", "--check"]);
+    let shown = stdout(&output);
+    assert_eq!(output.status.code(), Some(0), "{shown}{}", stderr(&output));
+    assert!(!shown.contains('✗') && shown.contains("checks passed"), "{shown}");
+    assert!(!shown.contains('\x1b'), "no colour where there is no terminal");
+}
+
+#[test]
+fn a_served_folder_answers_and_follows_its_changes() {
+    let backend = started::backend("first");
+    let manifest = shop("acme", "127.0.0.1", backend.port());
+    let folder = folder(&[("shop.yaml", &manifest)]);
+    let postern = Postern::serve(folder.path());
+    let (status, body) = get(postern.web, "shop.acme.test", "/");
+    assert_eq!((status, body.as_str()), (200, "first"));
+    assert_eq!(get(postern.web, "other.acme.test", "/").0, 404);
+
+    let second = started::backend("second");
+    let manifest = shop("acme", "127.0.0.1", second.port());
+    fs::write(folder.path().join("shop.yaml"), manifest).expect("the file is written");
+    wait_for("the second backend answers", || {
+        get(postern.web, "shop.acme.test", "/").1 == "second"
+    });
+
+    fs::write(folder.path().join("shop.yaml"), "{").expect("the file is written");
+    postern.wait_for_log("FileInvalid");
+
+    fs::remove_dir_all(folder.path()).expect("the folder is removed");
+    postern.wait_for_log("cannot be read");
+    assert_eq!(get(postern.admin, "localhost", "/ping").0, 200, "a folder that goes ends nothing");
+}
+
+#[test]
+fn the_admin_server_tells_what_is_served() {
+    let folder = folder(&[("shop.yaml", &shop("acme", "10.0.0.7", 80))]);
+    let postern = Postern::serve(folder.path());
+    assert_eq!(get(postern.admin, "localhost", "/ping"), (200, "OK".to_owned()));
+    let (status, metrics) = get(postern.admin, "localhost", "/metrics");
+    assert_eq!(status, 200);
+    for series in [
+        "postern_snapshot_generation 1\n",
+        "postern_compile_seconds_count 1\n",
+        "postern_findings{severity=\"error\"} 0\n",
+        "postern_build_info{version=\"",
+        "postern_ready 1\n",
+        "postern_open_connections{",
+    ] {
+        assert!(metrics.contains(series), "{series} in {metrics}");
+    }
+    let (status, snapshot) = get(postern.admin, "localhost", "/api/snapshot");
+    let snapshot: serde_json::Value = serde_json::from_str(&snapshot).expect("JSON");
+    assert_eq!((status, &snapshot["hosts"][0]["tenant"]), (200, &"acme".into()));
+    assert_eq!(get(postern.admin, "localhost", "/api/rawdata").0, 404);
+    assert_eq!(started::ask(postern.admin, "POST /ping HTTP/1.1\r\nHost: a\r\n\r\n").0, 405);
+    let (status, body) = started::ask(postern.admin, "HEAD /ping HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!((status, body.as_str()), (200, ""));
+    assert_eq!(get(postern.web, "localhost", "/ping").0, 404, "no tenant's door leads there");
+}
+
+#[test]
+fn a_signal_drains_and_a_second_one_ends_at_once() {
+    let backend = started::silent_backend();
+    let folder = folder(&[("shop.yaml", &shop("acme", "127.0.0.1", backend.port()))]);
+    let mut postern = Postern::serve(folder.path());
+    let waiting = postern.begin_request(&backend);
+    postern.signal("TERM");
+    postern.wait_for_log("stopping");
+    wait_for("the admin server says that it drains", || {
+        get(postern.admin, "localhost", "/ping").0 == 503
+    });
+    assert!(postern.runs(), "an open request holds it up");
+    backend.answer();
+    assert!(waiting.rest().ends_with("late"), "the open request is answered");
+    assert_eq!(postern.wait(Duration::from_secs(20)), Some(0));
+
+    let backend = started::silent_backend();
+    let manifest = shop("acme", "127.0.0.1", backend.port());
+    fs::write(folder.path().join("shop.yaml"), manifest).expect("the file is written");
+    let mut postern = Postern::serve(folder.path());
+    let _waiting = postern.begin_request(&backend);
+    postern.signal("INT");
+    postern.wait_for_log("stopping");
+    postern.signal("INT");
+    assert_eq!(postern.wait(Duration::from_secs(5)), Some(0), "the grace period is a minute");
+}
