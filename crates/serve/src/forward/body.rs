@@ -15,6 +15,7 @@ use tokio::time::{Sleep, sleep};
 use super::error::ForwardError;
 use super::http1::Call;
 use super::http2::Lease;
+use crate::http::h1::pipe::Pipe;
 
 /// The body of a request on its way to a backend.
 pub(crate) enum RequestBody {
@@ -22,6 +23,8 @@ pub(crate) enum RequestBody {
     Empty,
     /// From an HTTP/2 client.
     Http2(Upload),
+    /// From an HTTP/1.1 client.
+    Piped(Pipe),
 }
 
 impl Body for RequestBody {
@@ -35,6 +38,7 @@ impl Body for RequestBody {
         match self.get_mut() {
             Self::Empty => Poll::Ready(None),
             Self::Http2(body) => Pin::new(body).poll_frame(cx),
+            Self::Piped(body) => Pin::new(body).poll_frame(cx),
         }
     }
 
@@ -42,6 +46,7 @@ impl Body for RequestBody {
         match self {
             Self::Empty => true,
             Self::Http2(body) => body.is_end_stream(),
+            Self::Piped(body) => body.is_end_stream(),
         }
     }
 
@@ -49,6 +54,7 @@ impl Body for RequestBody {
         match self {
             Self::Empty => SizeHint::with_exact(0),
             Self::Http2(body) => body.size_hint(),
+            Self::Piped(body) => body.size_hint(),
         }
     }
 }
@@ -125,8 +131,13 @@ pub(crate) enum AnswerBody {
     Text(&'static str),
     /// From a backend that speaks HTTP/1.1.
     Http1(Box<Call>),
-    /// From a backend that speaks HTTP/2; the stream is given back with the body.
-    Http2(Incoming, Lease),
+    /// From a backend that speaks HTTP/2.
+    Http2 {
+        /// The body.
+        body: Incoming,
+        /// Given back with it.
+        _lease: Lease,
+    },
 }
 
 impl Body for AnswerBody {
@@ -145,7 +156,7 @@ impl Body for AnswerBody {
                 Poll::Ready(Some(Ok(Frame::data(text))))
             }
             Self::Http1(body) => Pin::new(&mut **body).poll_frame(cx),
-            Self::Http2(body, _) => Pin::new(body).poll_frame(cx).map_err(Into::into),
+            Self::Http2 { body, .. } => Pin::new(body).poll_frame(cx).map_err(Into::into),
         }
     }
 
@@ -154,7 +165,7 @@ impl Body for AnswerBody {
             Self::Empty => true,
             Self::Text(text) => text.is_empty(),
             Self::Http1(body) => body.is_end_stream(),
-            Self::Http2(body, _) => body.is_end_stream(),
+            Self::Http2 { body, .. } => body.is_end_stream(),
         }
     }
 
@@ -163,7 +174,7 @@ impl Body for AnswerBody {
             Self::Empty => SizeHint::with_exact(0),
             Self::Text(text) => SizeHint::with_exact(text.len() as u64),
             Self::Http1(body) => body.size_hint(),
-            Self::Http2(body, _) => body.size_hint(),
+            Self::Http2 { body, .. } => body.size_hint(),
         }
     }
 }

@@ -2,10 +2,8 @@
 //! The chunked coding, received (RFC 9112, 7.1).  CRLF and nothing else ends a line; extensions are dropped and their
 //! volume is capped (CVE-2023-39326); trailers are passed on by name, never as raw bytes.
 
-use std::mem::MaybeUninit;
-
 use super::body::Step;
-use super::head::{Fields, LineEnds, Malformed, Storage, check};
+use super::head::{Fields, LineEnds, MAX_FIELDS, Malformed, check};
 use crate::buffer::Buffer;
 use crate::http::fields::Role;
 
@@ -134,10 +132,16 @@ impl Chunks {
                 self.at = At::Over;
                 Ok(Step::Trailers(length))
             }
+            None if has_bare_line_feed(bytes) => Err(Malformed::Syntax),
             None if bytes.len() < MAX_TRAILERS => Ok(Step::Starved),
             _ => Err(Malformed::TooManyFields),
         }
     }
+}
+
+/// It would be waited for in vain: no line that ends so is a line.
+fn has_bare_line_feed(bytes: &[u8]) -> bool {
+    memchr::memchr_iter(b'\n', bytes).any(|at| at == 0 || bytes[at - 1] != b'\r')
 }
 
 /// Appends those trailer fields that may be passed on: none that frames, routes or identifies (RFC 9110, 6.5.1).
@@ -158,16 +162,15 @@ pub(crate) fn each_trailer(
     if bytes == b"\r\n" {
         return Ok(());
     }
-    let mut storage: Storage<'_> = [const { MaybeUninit::uninit() }; _];
-    let mut request = httparse::Request::new(&mut []);
-    // There is no parser of fields alone that takes uninitialised memory; a request line in front costs nothing.
-    let whole = [b"T / HTTP/1.1\r\n", bytes].concat();
-    let parsed = request.parse_with_uninit_headers(&whole, &mut storage)?;
-    let httparse::Status::Complete(length) = parsed else { return Err(Malformed::Syntax) };
+    let mut headers = [httparse::EMPTY_HEADER; MAX_FIELDS];
+    let httparse::Status::Complete((length, headers)) =
+        httparse::parse_headers(bytes, &mut headers)?
+    else {
+        return Err(Malformed::Syntax);
+    };
     let mut fields = Fields::new();
-    let first = whole.len() - bytes.len();
-    check(&whole, (first, length), request.headers, LineEnds::Strict, &mut fields)?;
-    if length != whole.len() {
+    check(bytes, (0, length), headers, LineEnds::Strict, &mut fields)?;
+    if length != bytes.len() {
         return Err(Malformed::Syntax);
     }
     for field in &fields {
@@ -177,3 +180,6 @@ pub(crate) fn each_trailer(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -152,7 +152,8 @@ pub(crate) fn answer(into: &mut Buffer, answer: Answer, reply: Reply, with_body:
     }
 }
 
-fn connection(into: &mut Buffer, reply: Reply) {
+/// Appends what the client is to know about its connection.
+pub(crate) fn connection(into: &mut Buffer, reply: Reply) {
     match (reply.keep_alive, reply.version) {
         (false, _) => into.put(b"Connection: close\r\n"),
         (true, Version::Http10) => into.put(b"Connection: keep-alive\r\n"),
@@ -160,7 +161,8 @@ fn connection(into: &mut Buffer, reply: Reply) {
     }
 }
 
-fn status_line(into: &mut Buffer, status: u16, reason: &str) {
+/// Appends a status line.
+pub(crate) fn status_line(into: &mut Buffer, status: u16, reason: &str) {
     if status == StatusCode::OK.as_u16() && reason == "OK" {
         into.put(b"HTTP/1.1 200 OK\r\n");
         return;

@@ -6,9 +6,11 @@ use std::ops::Range;
 use std::rc::Rc;
 use std::time::{Instant, SystemTime};
 
-use postern_model::path;
+use http::Request;
+use postern_model::{AppProtocol, path};
 
 use super::body::{Framing, Incoming, Outgoing};
+use super::bridge;
 use super::encode::{self, Passage};
 use super::head::{Fields, Malformed};
 use super::request::{RequestHead, Target, Version};
@@ -31,6 +33,8 @@ pub(crate) enum Intake {
     Answered(Box<Exchange>, Answer, Shape),
     /// It is passed on.
     Forward(Box<Exchange>, Plan),
+    /// It is passed on to a backend that speaks HTTP/2.
+    Convert(Box<Exchange>, Box<Request<()>>, Shape),
 }
 
 /// What of a request its answer depends on.
@@ -172,7 +176,8 @@ fn decide(connection: &Rc<Connection>, head: &RequestHead<'_, '_>, started: Inst
         exchange.note(noted(head));
     }
     match route(connection, head, &mut exchange) {
-        Ok(plan) => Intake::Forward(exchange, plan),
+        Ok(Way::Http1(plan)) => Intake::Forward(exchange, plan),
+        Ok(Way::Http2(request)) => Intake::Convert(exchange, request, Shape::of(head)),
         Err(answer) => {
             exchange.invent(answer);
             Intake::Answered(exchange, answer, Shape::of(head))
@@ -184,7 +189,7 @@ fn route(
     connection: &Rc<Connection>,
     head: &RequestHead<'_, '_>,
     exchange: &mut Exchange,
-) -> Result<Plan, Answer> {
+) -> Result<Way, Answer> {
     if head.method == "CONNECT" {
         return Err(Answer::NotImplemented);
     }
@@ -201,6 +206,7 @@ fn route(
     let Some(path) = path else { return Err(Answer::Options) };
     let target = connection.target(admitted, &path)?;
     let pass_host = target.backend.pass_host_header;
+    let protocol = target.backend.protocol;
     exchange.aim(target);
     let websocket = head.upgrade.is_some_and(|name| name.eq_ignore_ascii_case(b"websocket"));
     let passage = Passage {
@@ -215,24 +221,36 @@ fn route(
         trusted: connection.config.forwarded.trusts(connection.peer.ip()),
         pass_host,
     };
+    if protocol == AppProtocol::H2c {
+        return bridge::request(head, &passage).map(Box::new).map(Way::Http2);
+    }
+    Ok(Way::Http1(plan(head, &passage)))
+}
+
+/// What is sent to a backend.
+enum Way {
+    Http1(Plan),
+    Http2(Box<Request<()>>),
+}
+
+fn plan(head: &RequestHead<'_, '_>, passage: &Passage<'_>) -> Plan {
     let mut outbox = Buffer::default();
-    let host = encode::request(&mut outbox, head, &passage);
+    let host = encode::request(&mut outbox, head, passage);
     let shape = Shape::of(head);
     let has_body = !shape.body.is_over();
     let idempotent = matches!(head.method, "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE");
-    Ok(Plan {
+    Plan {
         head: outbox,
-        host: (!pass_host).then_some(host),
+        host: (!passage.pass_host).then_some(host),
         outgoing: if head.framing == Framing::Chunked {
             Outgoing::Chunked
         } else {
             Outgoing::Plain
         },
-        // A body and an upgrade together would leave open to which of the two protocols the bytes belong.
-        upgrade: head.upgrade.is_some() && !has_body,
+        upgrade: head.upgrade.is_some(),
         is_repeatable: idempotent && !has_body && head.upgrade.is_none(),
         shape,
-    })
+    }
 }
 
 fn noted(head: &RequestHead<'_, '_>) -> Noted {

@@ -5,14 +5,16 @@
 //! usual way four system calls (read, write, read, write).
 
 pub(crate) mod body;
+mod bridge;
 pub(crate) mod chunked;
 mod deadline;
 mod encode;
 pub(crate) mod head;
 mod intake;
+pub(crate) mod pipe;
 mod relay;
 mod request;
 pub(crate) mod response;
 pub(crate) mod server;
 mod upstream;
-mod wire;
+pub(crate) mod wire;

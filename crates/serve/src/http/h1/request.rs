@@ -145,7 +145,9 @@ impl<'h, 'b> RequestHead<'h, 'b> {
             (Some(length), false) => Framing::Length(length),
             (None, false) => Framing::None,
         };
-        if self.version == Version::Http10 || !self.options.upgrade {
+        // A body and an upgrade together would leave open to which of the two protocols the bytes belong.
+        let has_body = !matches!(self.framing, Framing::None | Framing::Length(0));
+        if self.version == Version::Http10 || !self.options.upgrade || has_body {
             self.upgrade = None;
         }
         match host {
@@ -197,3 +199,6 @@ fn absolute(target: &str) -> Option<(&str, &str)> {
     let (authority, path) = rest.split_at(end);
     (!authority.is_empty() && is_authority(authority.as_bytes())).then_some((authority, path))
 }
+
+#[cfg(test)]
+mod tests;

@@ -125,3 +125,6 @@ impl<'h, 'b> ResponseHead<'h, 'b> {
 fn status_line_end(bytes: &[u8]) -> Option<usize> {
     memchr::memchr(b'\n', bytes).map(|at| at + 1)
 }
+
+#[cfg(test)]
+mod tests;

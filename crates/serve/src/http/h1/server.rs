@@ -7,12 +7,15 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use http::Request;
 use tokio::io::AsyncWrite;
 
 use super::body::Step;
+use super::bridge;
 use super::deadline::Deadline;
 use super::encode::{self, Reply};
 use super::intake::{Intake, Plan, Scan, Shape, intake};
+use super::relay::End;
 use super::response::Asked;
 use super::upstream::{Client, Outcome, forward};
 use super::wire::Wire;
@@ -61,6 +64,9 @@ pub(crate) async fn serve(connection: Rc<Connection>, io: Io) {
                 server.answer(exchange, answer, shape).await
             }
             Some(Intake::Forward(exchange, plan)) => server.forward(exchange, plan).await,
+            Some(Intake::Convert(exchange, request, shape)) => {
+                Box::pin(server.convert(exchange, *request, shape)).await
+            }
         };
         match flow {
             Flow::Next => server.rest(),
@@ -140,6 +146,28 @@ impl Server {
             }
             Outcome::Upgraded(backend) => self.tunnel(exchange, backend).await,
             Outcome::Cut => Flow::Drop,
+        }
+    }
+
+    /// To a backend that speaks HTTP/2.
+    async fn convert(
+        &mut self,
+        mut exchange: Box<Exchange>,
+        request: Request<()>,
+        mut shape: Shape,
+    ) -> Flow {
+        let client = Client { wire: &mut self.wire, deadline: &mut self.deadline };
+        match bridge::forward(client, &mut exchange, request, &mut shape).await {
+            Ok(End::Answered { keep_alive: true, .. }) => {
+                drop(exchange);
+                self.drain(shape).await
+            }
+            Ok(End::Answered { .. }) => Flow::Close,
+            Ok(_) => Flow::Drop,
+            Err(answer) => {
+                exchange.invent(answer);
+                self.answer(exchange, answer, shape).await
+            }
         }
     }
 

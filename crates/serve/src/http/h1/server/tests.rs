@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Real sockets: a client's bytes go in, and what a raw backend sees and the client gets is compared byte by byte.
 
-mod stage;
-
 mod bodies;
-
-use stage::{Stage, on_stage};
+mod connections;
+mod fields;
+mod refusals;
+mod stage;
+mod upgrades;
