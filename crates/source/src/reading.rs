@@ -38,6 +38,7 @@ impl<'a> Reading<'a> {
         strings: &'a mut Interner,
         namespaces: &'a [Arc<str>],
     ) -> Self {
+        strings.begin_file();
         Self { strings, file, line: 1, position: 0, namespaces }
     }
 
@@ -81,8 +82,11 @@ impl<'a> Reading<'a> {
             return None;
         }
         let name = metadata.name.as_deref().unwrap_or_default();
-        let given: Arc<str> =
-            if name.is_empty() && namespaced { self.made_up_name() } else { name.into() };
+        let given: Arc<str> = if name.is_empty() && namespaced {
+            self.made_up_name()
+        } else {
+            self.strings.name(name)
+        };
         let origin = Origin {
             key: ObjectKey::new(kind, self.strings.share(namespace), given),
             uid: metadata.uid.as_deref().filter(|uid| !uid.is_empty()).map(Into::into),

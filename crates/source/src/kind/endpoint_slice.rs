@@ -29,15 +29,16 @@ pub(super) fn read(
         return None;
     };
     let family = family(slice.address_type.as_deref(), draft)?;
-    let ports = slice.ports.iter().filter(|port| is_tcp(port.protocol.as_deref()));
-    let ports = ports.filter_map(|port| {
-        let number = port_number(port.port)?;
-        Some((strings.share(port.name.as_deref().unwrap_or_default()), number))
-    });
+    let mut ports = Vec::with_capacity(slice.ports.len());
+    for port in slice.ports.iter().filter(|port| is_tcp(port.protocol.as_deref())) {
+        if let Some(number) = port_number(port.port) {
+            ports.push((strings.share(port.name.as_deref().unwrap_or_default()), number));
+        }
+    }
     let mut slice_model = EndpointSlice {
         origin: draft.origin.clone(),
-        service: service.into(),
-        ports: ports.collect(),
+        service: strings.name(service),
+        ports,
         endpoints: Vec::with_capacity(slice.endpoints.len()),
     };
     for (index, endpoint) in slice.endpoints.iter().enumerate() {

@@ -43,7 +43,7 @@ impl Reader<'_> {
             return self.no_target(Reason::InvalidValue, &field, message);
         };
         let namespace = self.draft.origin.key.namespace.clone();
-        Some(BackendUse { service: Ref::new(namespace, name), port })
+        Some(BackendUse { service: Ref::new(namespace, self.strings.name(name)), port })
     }
 
     fn no_target(&mut self, reason: Reason, field: &str, message: &str) -> Target {

@@ -178,7 +178,7 @@ impl Reader<'_> {
         let mut hosts = Vec::with_capacity(entry.hosts.len());
         for (index, host) in entry.hosts.iter().enumerate() {
             match HostPattern::parse(host) {
-                Ok(host) => hosts.push(host),
+                Ok(host) => hosts.push(self.same_host(host)),
                 Err(error) => self.draft.error(
                     Reason::HostInvalid,
                     Note {
@@ -196,6 +196,16 @@ impl Reader<'_> {
         hosts.shrink_to_fit();
         let namespace = self.draft.origin.key.namespace.clone();
         let field = self.strings.share(field);
-        Some(CertificateUse { secret: Ref::new(namespace, secret), hosts, field })
+        Some(CertificateUse {
+            secret: Ref::new(namespace, self.strings.name(secret)),
+            hosts,
+            field,
+        })
+    }
+
+    /// The copy of `host` that a rule has already.
+    fn same_host(&self, host: HostPattern) -> HostPattern {
+        let known = self.rules.iter().find_map(|rule| rule.host.as_ref().filter(|h| **h == host));
+        known.cloned().unwrap_or(host)
     }
 }
