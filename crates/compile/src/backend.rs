@@ -44,7 +44,8 @@ struct Port {
     uses: u32,
     slot: BackendSlot,
     backend: Arc<Backend>,
-    refused: Refused,
+    /// Mostly nothing.
+    refused: Option<Box<Refused>>,
 }
 
 /// Endpoints that are not used although they serve.
@@ -113,6 +114,11 @@ impl Backends {
         users.into_iter().flatten().collect()
     }
 
+    /// Whether any Service of another namespace is named.
+    pub(crate) fn borrows(&self) -> bool {
+        !self.elsewhere.is_empty()
+    }
+
     /// The objects that name a Service of another namespace: a grant may permit or forbid it.
     pub(crate) fn users_elsewhere(&self) -> Vec<ObjectKey> {
         self.elsewhere.iter().flat_map(|service| self.users(service)).collect()
@@ -144,6 +150,7 @@ impl Backends {
         let backend = Arc::new(backend);
         editor.set_backend(shop.room, slot, Some(backend.clone()));
         let serves = !backend.endpoints.is_empty();
+        in_use.ports.reserve_exact(1);
         in_use.ports.push(Port { uses: 1, slot, backend, refused });
         (slot, serves)
     }
@@ -224,7 +231,7 @@ fn build(
     from: Referrer<'_>,
     service: &Service,
     port: &ServicePort,
-) -> (Backend, Refused) {
+) -> (Backend, Option<Box<Refused>>) {
     let key = &service.origin.key;
     let mut refused = Refused::default();
     let mut ready = BTreeSet::new();
@@ -256,6 +263,7 @@ fn build(
         pass_host_header: service.pass_host_header,
         endpoints: endpoints.into_iter().collect(),
     };
+    let refused = (refused != Refused::default()).then(|| Box::new(refused));
     (backend, refused)
 }
 
@@ -288,7 +296,8 @@ fn findings(view: &TenantView<'_>, name: &ServiceName, in_use: &InUse) -> Vec<Fi
     let Some(service) = own else { return Vec::new() };
     let origin = &service.origin;
     let addresses = |of: fn(&Refused) -> &BTreeSet<IpAddr>| {
-        in_use.ports.iter().flat_map(|port| of(&port.refused)).collect::<BTreeSet<_>>().len()
+        let refused = in_use.ports.iter().filter_map(|port| port.refused.as_deref());
+        refused.flat_map(of).collect::<BTreeSet<_>>().len()
     };
     let mut findings = Vec::new();
     let denied = addresses(|refused| &refused.by_egress);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What an object's author is told about the certificates that it declares.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use postern_model::{CertificateUse, Finding, HostPattern, HttpRoutes, Origin, Timestamp};
 use postern_snapshot::Certificate;
@@ -135,11 +135,24 @@ fn unnamed_mismatch(
 /// The hosts of an object's rules.
 struct Hosts<'a> {
     all: BTreeSet<&'a HostPattern>,
+    /// By the wildcard that a `tls` entry would name for them.
+    below: HashMap<&'a str, Vec<&'a HostPattern>>,
 }
 
 impl<'a> Hosts<'a> {
     fn of(routes: &'a HttpRoutes) -> Self {
-        Self { all: routes.rules.iter().filter_map(|rule| rule.host.as_ref()).collect() }
+        let all: BTreeSet<_> = routes.rules.iter().filter_map(|rule| rule.host.as_ref()).collect();
+        let mut below: HashMap<_, Vec<_>> = HashMap::new();
+        for host in &all {
+            let parent = match host {
+                HostPattern::Exact(name) => name.parent(),
+                HostPattern::Wildcard(parent) => Some(parent.as_str()),
+            };
+            if let Some(parent) = parent {
+                below.entry(parent).or_default().push(*host);
+            }
+        }
+        Self { all, below }
     }
 
     /// Whether a certificate is for a declared host: for a wildcard it is enough to be for the rules below it.
@@ -147,18 +160,9 @@ impl<'a> Hosts<'a> {
         if certificate.covers(declared) {
             return true;
         }
-        if matches!(declared, HostPattern::Exact(_)) {
-            return false;
-        }
-        let mut below = self.all.iter().filter(|host| match host {
-            HostPattern::Exact(name) => declared.matches(name),
-            HostPattern::Wildcard(_) => *host == &declared,
-        });
-        let mut any = false;
-        below.all(|host| {
-            any = true;
-            certificate.covers(host)
-        }) && any
+        let HostPattern::Wildcard(parent) = declared else { return false };
+        let below = self.below.get(parent.as_str());
+        below.is_some_and(|hosts| hosts.iter().all(|host| certificate.covers(host)))
     }
 }
 

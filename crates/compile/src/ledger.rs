@@ -324,8 +324,8 @@ impl Ledger {
     }
 
     /// The claims that this compile made or changed.
-    pub(crate) fn news(&self) -> impl Iterator<Item = ClaimRecord> {
-        self.news.values().cloned()
+    pub(crate) fn take_news(&mut self) -> impl Iterator<Item = ClaimRecord> {
+        std::mem::take(&mut self.news).into_values()
     }
 
     /// When a quarantine ends next, so that somebody who waits for a name may have it.

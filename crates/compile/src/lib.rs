@@ -334,8 +334,7 @@ impl Compiler {
     }
 
     fn finish(&mut self, editor: Editor) -> Snapshot {
-        self.report.claims.clear();
-        self.report.claims.extend(self.ledger.news());
+        self.report.claims = self.ledger.take_news().collect();
         self.last = editor.finish(self.last.generation() + 1);
         self.last.clone()
     }
@@ -344,6 +343,12 @@ impl Compiler {
 fn routes_of(model: &TenantModel) -> impl Iterator<Item = &Arc<HttpRoutes>> {
     model.namespaces.values().flat_map(|namespace| namespace.routes.values())
 }
+
+/// A compiler may live on another thread than its world.
+const _: () = {
+    const fn is_send<T: Send>() {}
+    is_send::<Compiler>();
+};
 
 #[cfg(test)]
 mod tests;

@@ -134,6 +134,26 @@ fn implied_priority(rule: &HttpRule) -> i64 {
     i64::try_from(host + path).unwrap_or(i64::MAX)
 }
 
+/// What is said about entry points that do not exist: once, although an object names them for all its rules.
+pub(crate) fn unknown_entry_points(terms: &Terms, routes: &HttpRoutes) -> Vec<Finding> {
+    let mut last = None;
+    let mut told = BTreeSet::new();
+    let mut findings = Vec::new();
+    for rule in &routes.rules {
+        if last.replace(&rule.entry_points) == Some(&rule.entry_points) {
+            continue;
+        }
+        for name in terms.unknown_entry_points(&rule.entry_points) {
+            if told.insert(name) {
+                let message = format!("there is no entry point {name}");
+                let finding = notice::ENTRY_POINT_NOT_FOUND;
+                findings.push(finding.about(&routes.origin, rule.field.clone(), message));
+            }
+        }
+    }
+    findings
+}
+
 /// The entry points of a rule in a tenant's hands; nothing if it is served on none.
 pub(crate) fn entry_points(
     terms: &Terms,
@@ -141,19 +161,10 @@ pub(crate) fn entry_points(
     at: Position<'_>,
     out: &mut Vec<Finding>,
 ) -> Option<EntryPointSet> {
-    let (chosen, unknown) = terms.entry_points(&at.rule.entry_points, at.rule.tls);
-    let origin = &at.routes.origin;
-    for name in unknown {
-        let message = format!("there is no entry point {name}");
-        let known = |f: &Finding| f.message == message;
-        // The names stand in the object once, for all its rules.
-        if !out.iter().any(known) {
-            out.push(notice::ENTRY_POINT_NOT_FOUND.about(origin, at.rule.field.clone(), message));
-        }
-    }
-    let chosen = chosen.intersection(allowed);
+    let chosen = terms.entry_points(&at.rule.entry_points, at.rule.tls).intersection(allowed);
     if chosen.is_empty() {
         let message = "the rule is served on no entry point";
+        let origin = &at.routes.origin;
         out.push(notice::ENTRY_POINT_NONE.about(origin, at.rule.field.clone(), message));
         return None;
     }

@@ -205,8 +205,7 @@ impl Tenant {
 
     /// Whether anything of other namespaces is used, so that others' changes matter.
     pub(crate) fn borrows(&self) -> bool {
-        !self.certificates.uses_elsewhere().is_empty()
-            || !self.backends.users_elsewhere().is_empty()
+        self.certificates.borrows() || self.backends.borrows()
     }
 
     /// When time alone changes what this tenant serves or is told.
@@ -250,10 +249,7 @@ impl Tenant {
             let users = self.certificates.reload(view, &secret, &mut |name| {
                 touched.names.insert(name.clone());
             });
-            for user in users {
-                self.touch_certificates(&user, &mut touched);
-                touched.objects.insert(user);
-            }
+            touched.objects.extend(users);
         }
         self.settle(&shop, touched, pass);
         self.certificates.finish();
@@ -338,8 +334,11 @@ impl Tenant {
         self.certificates.add(shop.view, routes, &mut |name| {
             touched.names.insert(name.clone());
         });
-        let mut declared =
-            Declared { routes: routes.clone(), slots: Vec::new(), findings: Vec::new() };
+        let mut declared = Declared {
+            routes: routes.clone(),
+            slots: Vec::new(),
+            findings: route::unknown_entry_points(pass.terms, routes),
+        };
         let mut refused = BTreeSet::new();
         for (number, rule) in (0..).zip(&routes.rules) {
             let at = Position { routes, rule, number };
@@ -356,7 +355,9 @@ impl Tenant {
         }
         touched.services.extend(declared.slots.iter().map(|(service, _)| service.clone()));
         touched.objects.insert(object.clone());
+        // Ten thousand of them stay: what growing left over would be half of their memory.
         declared.findings.shrink_to_fit();
+        declared.slots.shrink_to_fit();
         self.objects.insert(object, declared);
     }
 
@@ -451,15 +452,6 @@ impl Tenant {
     pub(crate) fn serves(&self, host: &HostPattern, object: &ObjectKey, field: &str) -> bool {
         let routes = self.hosts.get(host).map(|state| state.group.routes.iter());
         routes.into_iter().flatten().any(|r| r.object == *object && &*r.field == field)
-    }
-
-    /// The names for which an object's certificates can matter.
-    fn touch_certificates(&self, object: &ObjectKey, touched: &mut Touched) {
-        let Some(declared) = self.objects.get(object) else { return };
-        let routes = &declared.routes;
-        let declared = routes.certificates.iter().flat_map(|declared| &declared.hosts);
-        let ruled = routes.rules.iter().filter_map(|rule| rule.host.as_ref());
-        touched.names.extend(declared.chain(ruled).cloned());
     }
 }
 

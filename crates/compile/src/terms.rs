@@ -88,28 +88,38 @@ impl Terms {
         })
     }
 
-    /// The entry points of a selection, and the names in it that are none.
-    pub(crate) fn entry_points<'a>(
+    /// The entry points of a selection.
+    pub(crate) fn entry_points(
         &self,
-        selection: &'a EntryPointSelection,
+        selection: &EntryPointSelection,
         tls: TlsUse,
-    ) -> (EntryPointSet, Vec<&'a Arc<str>>) {
-        let settings = &self.settings;
-        let (chosen, unknown) = match selection {
+    ) -> EntryPointSet {
+        let chosen = match selection {
             EntryPointSelection::Default => {
-                (settings.entry_points_where(|point| point.is_default), Vec::new())
+                self.settings.entry_points_where(|point| point.is_default)
             }
-            EntryPointSelection::Named(names) => (
-                settings.entry_points_where(|point| names.contains(&point.name)),
-                names.iter().filter(|name| !self.has_entry_point(name)).collect(),
-            ),
+            EntryPointSelection::Named(names) => {
+                self.settings.entry_points_where(|point| names.contains(&point.name))
+            }
         };
         match tls {
-            TlsUse::Any => (chosen, unknown),
+            TlsUse::Any => chosen,
             TlsUse::Only => {
-                (chosen.intersection(settings.entry_points_where(|point| point.tls)), unknown)
+                chosen.intersection(self.settings.entry_points_where(|point| point.tls))
             }
         }
+    }
+
+    /// The names in a selection that are no entry point's.
+    pub(crate) fn unknown_entry_points<'a>(
+        &self,
+        selection: &'a EntryPointSelection,
+    ) -> impl Iterator<Item = &'a str> {
+        let names = match selection {
+            EntryPointSelection::Default => [].as_slice(),
+            EntryPointSelection::Named(names) => names,
+        };
+        names.iter().map(|name| &**name).filter(|name| !self.has_entry_point(name))
     }
 
     fn has_entry_point(&self, name: &str) -> bool {

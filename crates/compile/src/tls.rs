@@ -214,7 +214,8 @@ impl Certificates {
         }
     }
 
-    /// Reads a Secret again that has changed; tells the objects that use it and the names in it.
+    /// Reads a Secret again that has changed; tells the objects that use it and the names in it, before and after: for
+    /// other names the choice cannot change.
     pub(crate) fn reload(
         &mut self,
         view: &TenantView<'_>,
@@ -239,6 +240,11 @@ impl Certificates {
             SecretUse { from: key.namespace.clone(), secret: key.name.clone(), elsewhere: None };
         let elsewhere = self.elsewhere.iter().filter(|secret| secret.target().key() == *key);
         elsewhere.cloned().chain([own]).collect()
+    }
+
+    /// Whether any Secret of another namespace is used.
+    pub(crate) fn borrows(&self) -> bool {
+        !self.elsewhere.is_empty()
     }
 
     /// The uses that a grant may permit or forbid.
@@ -286,20 +292,17 @@ impl Certificates {
         self.secrets.get(secret).map(|entry| &entry.loaded)
     }
 
-    /// The certificates that objects declare for the host itself, if any: those that name it, usable or not, and the
-    /// usable ones among those that an object with the host's rules declares without naming hosts.
+    /// The usable certificates among those that objects declare for the host itself, if any does: in a `tls` entry that
+    /// names the host, or in one without hosts of an object with rules for it.
     fn explicit(&self, host: &HostTls<'_>) -> Option<Vec<Candidate<'_>>> {
-        let unnamed: Vec<_> =
-            host.objects.iter().filter_map(|object| self.unnamed.get(object)).collect();
-        let named: Vec<_> = covering(&self.named, host.pattern).flat_map(Few::iter).collect();
-        if named.is_empty() && unnamed.is_empty() {
+        let unnamed = host.objects.iter().filter_map(|object| self.unnamed.get(object));
+        let declared: Vec<_> = covering(&self.named, host.pattern).chain(unnamed).collect();
+        if declared.is_empty() {
             return None;
         }
-        let own = covering(&self.pool, host.pattern)
-            .flat_map(Few::iter)
-            .filter(|secret| unnamed.iter().any(|few| few.contains(secret)));
-        let all = named.iter().copied().chain(own);
-        Some(all.filter_map(|secret| self.candidate(secret, host.pattern)).collect())
+        let usable = covering(&self.pool, host.pattern).flat_map(Few::iter);
+        let own = usable.filter(|secret| declared.iter().any(|few| few.contains(secret)));
+        Some(own.filter_map(|secret| self.candidate(secret, host.pattern)).collect())
     }
 
     /// All certificates of the tenant that are for the host.

@@ -108,6 +108,25 @@ fn the_same_rule_twice_is_the_older_objects() {
 }
 
 #[test]
+fn an_object_is_told_when_an_older_one_comes_and_goes() {
+    let mut world = world();
+    serve(&mut world, "a/web");
+    declare!(world, ingress("a/young", 2, &["a.test/ web"]));
+    let mut compiler = crate::Compiler::new();
+    compiler.compile(&world);
+    world.record(compiler.report().claims.iter().cloned());
+    world.take_changes();
+    declare!(world, ingress("a/in", 1, &["a.test/ web"]));
+    let changes = world.take_changes();
+    compiler.recompile(&world, changes);
+    assert_eq!(reasons(compiler.report(), Kind::Ingress, "a/young"), ["RouteShadowed"]);
+    world.withdraw(&key(Kind::Ingress, "a/in"));
+    let changes = world.take_changes();
+    compiler.recompile(&world, changes);
+    assert_eq!(reasons(compiler.report(), Kind::Ingress, "a/young"), [""; 0]);
+}
+
+#[test]
 fn age_is_the_timestamp_then_the_place() {
     let place = |file: &str, position| Some(Place { file: file.into(), line: 1, position });
     let mut world = world();

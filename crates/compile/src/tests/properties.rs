@@ -14,7 +14,7 @@ fn seen(world: &World) -> Seen {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 160, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn recompiling_after_any_changes_gives_what_compiling_from_scratch_gives(

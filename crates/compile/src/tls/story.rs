@@ -34,7 +34,7 @@ impl Certificates {
                 story.served = Some(key);
                 continue;
             }
-            let reason = if is_explicit && !chosen {
+            let reason = if is_explicit && !chosen && candidate.covers {
                 "other certificates are declared for this host".to_owned()
             } else {
                 lost(&candidate, winner, host.pattern, now)
