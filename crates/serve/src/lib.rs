@@ -53,4 +53,17 @@ pub mod fuzz {
     pub fn client_hello(bytes: &[u8]) -> bool {
         matches!(crate::handshake::read_hello(bytes), Some(Ok(_)))
     }
+
+    /// Reads bytes as an HTTP/1.1 request: true if it is one that would be passed on.  Panics if what a backend would
+    /// be sent is not exactly that one request.
+    pub fn h1_request(bytes: &[u8]) -> bool {
+        use crate::http::h1::audit;
+        assert!(audit::is_one_request(bytes), "a backend would see another request");
+        audit::relayed(bytes).is_some()
+    }
+
+    /// Reads bytes as an HTTP/1.1 answer: true if it is a complete one.
+    pub fn h1_response(bytes: &[u8]) -> bool {
+        matches!(crate::http::h1::audit::response(bytes), Ok(Some(_)))
+    }
 }

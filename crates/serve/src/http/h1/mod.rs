@@ -4,6 +4,7 @@
 //! A request and its answer are moved by one task, the client connection's: no channel, no further task, and on the
 //! usual way four system calls (read, write, read, write).
 
+pub(crate) mod audit;
 pub(crate) mod body;
 mod bridge;
 pub(crate) mod chunked;
