@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //! From an accepted socket to the protocol that is spoken on it.
 
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
 use crate::connection::Connection;
+use crate::drain::OneMore;
 use crate::handshake;
 use crate::http::{h1, h2};
 use crate::io::Io;
@@ -15,67 +17,60 @@ use crate::metrics::{OpenConnection, Protocol};
 use crate::preface;
 use crate::worker::Worker;
 
+/// What a connection is counted by, from beginning to end.
+struct Counted {
+    open: OpenConnection,
+    _one_more: OneMore,
+}
+
 /// Serves a connection in a task of its own: a panic ends it alone.
 pub(crate) fn spawn(worker: &Rc<Worker>, accepted: Accepted) {
     let open = worker.counters.open(accepted.entry_point);
-    let counted = worker.connections.one_more();
-    let worker_of_task = worker.clone();
-    worker.spawn(async move {
-        let _counted = counted;
-        serve(worker_of_task, accepted, open).await;
-    });
-}
-
-async fn serve(worker: Rc<Worker>, accepted: Accepted, open: OpenConnection) {
-    let entry_point = &worker.config.entry_points[usize::from(accepted.entry_point.0)];
-    let deadline = deadline(entry_point.timeouts.read);
-    if entry_point.tls {
-        secured(worker, accepted, open, deadline).await;
+    let counted = Counted { open, _one_more: worker.connections.one_more() };
+    let config = &worker.config.entry_points[usize::from(accepted.entry_point.0)];
+    let read = config.timeouts.read;
+    let deadline = (read != Duration::ZERO).then(|| Instant::now() + read);
+    if config.tls {
+        worker.spawn(secured(worker.clone(), accepted, counted, deadline));
     } else {
-        clear(worker, accepted, open, deadline).await;
+        worker.spawn(clear(worker.clone(), accepted, counted, deadline));
     }
-}
-
-/// The time by which a connection must have come to its first request; none where the operator wants none.
-fn deadline(read: Duration) -> Option<Instant> {
-    (read != Duration::ZERO).then(|| Instant::now() + read)
 }
 
 async fn clear(
     worker: Rc<Worker>,
     accepted: Accepted,
-    mut open: OpenConnection,
+    counted: Counted,
     deadline: Option<Instant>,
 ) {
-    let Accepted { stream, peer, entry_point } = accepted;
-    let Some(Ok(spoken)) = within(deadline, preface::spoken(&stream)).await else { return };
-    let Ok(local) = stream.local_addr() else { return };
-    let connection = Rc::new(Connection::new(worker, entry_point, (peer, local), None));
-    open.speaks(spoken);
-    speak(connection, Io::from(stream), spoken).await;
+    let Accepted { stream, addresses, entry_point } = accepted;
+    let spoken = within(deadline, pin!(preface::spoken(&stream))).await;
+    let Some(Ok(spoken)) = spoken else { return };
+    let connection = Rc::new(Connection::new(worker, entry_point, addresses, None));
+    speak(connection, Io::from(stream), spoken, counted).await;
 }
 
 async fn secured(
     worker: Rc<Worker>,
     accepted: Accepted,
-    mut open: OpenConnection,
+    counted: Counted,
     deadline: Option<Instant>,
 ) {
-    let Accepted { stream, peer, entry_point } = accepted;
-    let Ok(local) = stream.local_addr() else { return };
-    let Some(secured) = handshake::run(&worker, entry_point, stream, deadline).await else {
-        return;
-    };
+    let Accepted { stream, addresses, entry_point } = accepted;
+    // Boxed, because the task lives as long as the connection, and a handshake needs kilobytes.
+    let shaking = Box::pin(handshake::run(&worker, entry_point, stream, deadline));
+    let Some(secured) = shaking.await else { return };
     let spoken = secured.spoken();
     let admission = Some(secured.admission);
-    let connection = Rc::new(Connection::new(worker, entry_point, (peer, local), admission));
-    open.speaks(spoken);
-    speak(connection, Io::from(secured.stream), spoken).await;
+    let connection = Rc::new(Connection::new(worker, entry_point, addresses, admission));
+    speak(connection, secured.io, spoken, counted).await;
 }
 
-async fn speak(connection: Rc<Connection>, io: Io, spoken: Protocol) {
+async fn speak(connection: Rc<Connection>, io: Io, spoken: Protocol, mut counted: Counted) {
+    counted.open.speaks(spoken);
     match spoken {
-        Protocol::Http2 => h2::server::serve(connection, io).await,
+        // Boxed, so that it does not make the task of an HTTP/1.1 connection larger.
+        Protocol::Http2 => Box::pin(h2::server::serve(connection, io)).await,
         _ => h1::server::serve(connection, io).await,
     }
 }
@@ -83,7 +78,7 @@ async fn speak(connection: Rc<Connection>, io: Io, spoken: Protocol) {
 /// What comes of `future` until the deadline.
 pub(crate) async fn within<T>(
     deadline: Option<Instant>,
-    future: impl Future<Output = T>,
+    future: Pin<&mut impl Future<Output = T>>,
 ) -> Option<T> {
     match deadline {
         None => Some(future.await),

@@ -8,6 +8,7 @@
 mod alert;
 mod step;
 
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ use tokio_rustls::server::{StartHandshake, TlsStream};
 
 use crate::accept::within;
 use crate::gate::{QueueFull, UNITS};
+use crate::io::Io;
 use crate::metrics::{Handshake, Protocol, Reason, TenantCounters};
 use crate::server_config;
 use crate::worker::Worker;
@@ -31,16 +33,28 @@ pub(crate) struct Secured {
     /// Whose it is.
     pub(crate) admission: Admission,
     /// The connection.
-    pub(crate) stream: TlsStream<TcpStream>,
+    pub(crate) io: Io,
+    spoken: Protocol,
+    kind: Handshake,
 }
 
 impl Secured {
-    /// What was agreed on; HTTP/1.1 with a client that did not ask (RFC 9110, 2.5: nothing else was announced).
-    pub(crate) fn spoken(&self) -> Protocol {
-        match self.stream.get_ref().1.alpn_protocol() {
+    fn new(admission: Admission, stream: TlsStream<TcpStream>) -> Self {
+        let session = stream.get_ref().1;
+        let spoken = match session.alpn_protocol() {
             Some(b"h2") => Protocol::Http2,
             _ => Protocol::Http1,
-        }
+        };
+        let kind = match session.handshake_kind() {
+            Some(HandshakeKind::Resumed) => Handshake::Resumed,
+            _ => Handshake::Full,
+        };
+        Self { admission, io: Io::from(stream), spoken, kind }
+    }
+
+    /// What was agreed on; HTTP/1.1 with a client that did not ask.
+    pub(crate) fn spoken(&self) -> Protocol {
+        self.spoken
     }
 }
 
@@ -68,9 +82,9 @@ pub(crate) async fn run(
     deadline: Option<Instant>,
 ) -> Option<Secured> {
     let mut counters = worker.runtimes.nobody().clone();
-    let result = within(deadline, shake(worker, stream, &mut counters)).await;
+    let result = within(deadline, pin!(shake(worker, stream, &mut counters))).await;
     let (result, secured) = match result {
-        Some(Ok(secured)) => (kind(&secured), Some(secured)),
+        Some(Ok(secured)) => (secured.kind, Some(secured)),
         Some(Err(Ended::Refused(reason))) => {
             counters.refused(reason);
             (Handshake::Refused, None)
@@ -86,20 +100,12 @@ pub(crate) async fn run(
     secured
 }
 
-fn kind(secured: &Secured) -> Handshake {
-    match secured.stream.get_ref().1.handshake_kind() {
-        Some(HandshakeKind::Resumed) => Handshake::Resumed,
-        _ => Handshake::Full,
-    }
-}
-
 async fn shake(
     worker: &Rc<Worker>,
     stream: TcpStream,
     counters: &mut Arc<TenantCounters>,
 ) -> Result<Secured, Ended> {
-    let mut start =
-        LazyConfigAcceptor::new(Acceptor::default(), stream).await.map_err(|_| Ended::Failed)?;
+    let mut start = hello(stream).await?;
     let admitted = name(&start.client_hello()).and_then(|name| admit(worker, &name));
     let admission = match admitted {
         Ok(admission) => admission,
@@ -118,9 +124,18 @@ async fn shake(
         Ok(still) => still,
         Err(reason) => return refuse(&mut start, reason).await,
     };
-    let config = profile.config(|profile| server_config::make(profile, &worker.tickets)).clone();
-    let stream = step::drive(worker, admission.scope(), start.into_stream(config)).await?;
-    Ok(Secured { admission, stream })
+    let config = profile.config(|profile| server_config::make(profile, &worker.tickets));
+    let config = server_config::for_client(config, start.client_hello().cipher_suites());
+    let accept = Box::pin(start.into_stream(config));
+    let stream = step::drive(worker, admission.scope(), accept).await?;
+    Ok(Secured::new(admission, stream))
+}
+
+/// Reads the ClientHello.  Boxed like what follows it: what is moved between awaits would have a place of its own in the
+/// future each time.
+async fn hello(stream: TcpStream) -> Result<Box<StartHandshake<TcpStream>>, Ended> {
+    let reading = Box::pin(LazyConfigAcceptor::new(Acceptor::default(), stream));
+    reading.await.map(Box::new).map_err(|_| Ended::Failed)
 }
 
 /// The name that a ClientHello asks for, in canonical form.

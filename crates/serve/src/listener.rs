@@ -60,8 +60,10 @@ impl Listener {
         accepted: impl Fn(Accepted),
     ) -> io::Result<()> {
         let listener = TcpListener::from_std(self.socket)?;
-        let each =
-            |stream, peer| accepted(Accepted { stream, peer, entry_point: self.entry_point });
+        let each = |stream, peer| {
+            let addresses = (peer, local_address(self.address, &stream));
+            accepted(Accepted { stream, addresses, entry_point: self.entry_point });
+        };
         tokio::select! {
             biased;
             () = worker.drain.listeners_close() => {}
@@ -75,10 +77,15 @@ impl Listener {
 pub(crate) struct Accepted {
     /// The socket.
     pub(crate) stream: TcpStream,
-    /// The client's address.
-    pub(crate) peer: SocketAddr,
+    /// The client's address, and the one that it connected to.
+    pub(crate) addresses: (SocketAddr, SocketAddr),
     /// Where it was accepted.
     pub(crate) entry_point: EntryPointId,
+}
+
+/// The address that a client connected to: the kernel is asked only where the socket listens on all of them.
+fn local_address(bound: SocketAddr, stream: &TcpStream) -> SocketAddr {
+    if bound.ip().is_unspecified() { stream.local_addr().unwrap_or(bound) } else { bound }
 }
 
 async fn accept_all(

@@ -4,17 +4,31 @@
 use std::sync::{Arc, LazyLock};
 
 use postern_snapshot::TlsProfile;
-use rustls::ServerConfig;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
+use rustls::{CipherSuite, ServerConfig};
 
 use crate::tickets::Tickets;
 
-/// Named, not the process's default: another library in the binary cannot change what is negotiated.
-static PROVIDER: LazyLock<Arc<CryptoProvider>> =
-    LazyLock::new(|| Arc::new(aws_lc_rs::default_provider()));
+/// Named, not the process's default: another library in the binary cannot change what is negotiated.  Its suites are all
+/// forward secret and authenticated; of those, what costs least comes first: SHA-384 costs a handshake a fifth more.
+static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| {
+    let mut provider = aws_lc_rs::default_provider();
+    // A stable sort: the rest stays in rustls' order.
+    provider.cipher_suites.sort_by_key(|suite| !is_aes_128(suite.suite()));
+    Arc::new(provider)
+});
+
+fn is_aes_128(suite: CipherSuite) -> bool {
+    matches!(
+        suite,
+        CipherSuite::TLS13_AES_128_GCM_SHA256
+            | CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
+            | CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
+    )
+}
 
 /// Tickets after a TLS 1.3 handshake.  Each costs as much as sealing it; browsers that open several connections at once
 /// ask for more by resuming, which earns another.
@@ -30,6 +44,7 @@ pub(crate) fn make(profile: &TlsProfile, tickets: &Tickets) -> Arc<ServerConfig>
         .expect("the provider has suites and groups for both versions")
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(certificate));
+    config.ignore_client_order = true;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     // A store would be shared by whoever shares the configuration; a ticket is bound to its keys.
     config.session_storage = Arc::new(NoServerSessionStorage {});
@@ -42,6 +57,28 @@ pub(crate) fn make(profile: &TlsProfile, tickets: &Tickets) -> Arc<ServerConfig>
     // 0-RTT can be replayed.
     config.max_early_data_size = 0;
     Arc::new(config)
+}
+
+/// The configuration for one client: `config`, but by the client's own order if ChaCha20 is first there, which is how a
+/// device without instructions for AES says so.
+pub(crate) fn for_client(config: &Arc<ServerConfig>, offered: &[CipherSuite]) -> Arc<ServerConfig> {
+    // RFC 8701: unknown values come first on purpose.
+    let first = offered.iter().find(|suite| !matches!(suite, CipherSuite::Unknown(_)));
+    if !first.is_some_and(|suite| is_chacha20(*suite)) {
+        return config.clone();
+    }
+    let mut theirs = ServerConfig::clone(config);
+    theirs.ignore_client_order = false;
+    Arc::new(theirs)
+}
+
+fn is_chacha20(suite: CipherSuite) -> bool {
+    matches!(
+        suite,
+        CipherSuite::TLS13_CHACHA20_POLY1305_SHA256
+            | CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256
+            | CipherSuite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256
+    )
 }
 
 #[derive(Debug)]

@@ -2,10 +2,12 @@
 //! What the connections of one worker thread share.  Nothing here is reached from another thread.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
@@ -93,15 +95,15 @@ impl Worker {
     }
 
     /// Runs a task on this worker.  A panic ends that task alone, and is counted (I21).
-    pub(crate) fn spawn(
-        self: &Rc<Self>,
-        task: impl Future<Output = ()> + 'static,
-    ) -> JoinHandle<()> {
-        let counted = CountPanic(self.counters.clone());
-        tokio::task::spawn_local(async move {
-            let _counted = counted;
-            task.await;
-        })
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + 'static) -> JoinHandle<()> {
+        let counters = self.counters.clone();
+        // What a panicking task shares with others is in cells that hold whole values, so nothing is seen half done.
+        let caught = AssertUnwindSafe(task).catch_unwind().map(move |outcome| {
+            if outcome.is_err() {
+                counters.panics.increment();
+            }
+        });
+        tokio::task::spawn_local(caught)
     }
 
     /// Whether requests are logged: only then is it worth to make a `finished::Noted`.
@@ -120,16 +122,6 @@ impl Worker {
         }
         if let Some(log) = &self.access_log {
             log.write(connection, finished, duration);
-        }
-    }
-}
-
-struct CountPanic(Arc<WorkerCounters>);
-
-impl Drop for CountPanic {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.panics.increment();
         }
     }
 }

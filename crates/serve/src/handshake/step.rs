@@ -22,7 +22,7 @@ type Outcome = io::Result<TlsStream<TcpStream>>;
 pub(super) async fn drive(
     worker: &Worker,
     tenant: &TenantScope,
-    mut accept: Accept<TcpStream>,
+    mut accept: Pin<Box<Accept<TcpStream>>>,
 ) -> Result<TlsStream<TcpStream>, Ended> {
     loop {
         let outcome = match poll_fn(|cx| Poll::Ready(poll(&mut accept, cx))).await {
@@ -37,12 +37,12 @@ pub(super) async fn drive(
     }
 }
 
-fn poll(accept: &mut Accept<TcpStream>, cx: &mut Context<'_>) -> Poll<Outcome> {
-    Pin::new(accept).poll(cx)
+fn poll(accept: &mut Pin<Box<Accept<TcpStream>>>, cx: &mut Context<'_>) -> Poll<Outcome> {
+    accept.as_mut().poll(cx)
 }
 
 /// Waits until the client has sent something (nothing), or the rest of what it is owed is sent and that was all.
-fn wait(accept: &mut Accept<TcpStream>, cx: &mut Context<'_>) -> Poll<Option<Outcome>> {
+fn wait(accept: &mut Pin<Box<Accept<TcpStream>>>, cx: &mut Context<'_>) -> Poll<Option<Outcome>> {
     let readable = accept.get_ref().is_none_or(|stream| stream.poll_read_ready(cx).is_ready());
     if readable {
         return Poll::Ready(None);

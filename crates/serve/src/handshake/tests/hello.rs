@@ -4,9 +4,12 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use rustls::crypto::aws_lc_rs::cipher_suite::{
+    TLS13_AES_256_GCM_SHA384, TLS13_CHACHA20_POLY1305_SHA256,
+};
 use rustls::crypto::aws_lc_rs::{default_provider, kx_group};
 use rustls::version::{TLS12, TLS13};
-use rustls::{ClientConfig, ClientConnection, HandshakeKind};
+use rustls::{CipherSuite, ClientConfig, ClientConnection, HandshakeKind};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::*;
@@ -202,6 +205,28 @@ fn http2_and_http1_are_offered_and_nothing_else_is_spoken() {
             }
             let secured = served.await.unwrap();
             assert_eq!(secured.map(|secured| secured.spoken()), spoken, "{offered:?}");
+        }
+    });
+}
+
+#[test]
+fn the_cheapest_suite_is_spoken_unless_the_client_has_no_aes() {
+    let (sites, ..) = two_tenants();
+    let shared = shared(&sites);
+    on_a_worker(async {
+        let worker = fixture::worker(&shared);
+        for (first, spoken) in [
+            (TLS13_AES_256_GCM_SHA384, CipherSuite::TLS13_AES_128_GCM_SHA256),
+            (TLS13_CHACHA20_POLY1305_SHA256, CipherSuite::TLS13_CHACHA20_POLY1305_SHA256),
+        ] {
+            let mut provider = default_provider();
+            provider.cipher_suites.sort_by_key(|suite| *suite != first);
+            let config = Arc::new(client::config_with(provider, &[&TLS13]));
+            let (stream, served) = connect(&worker).await;
+            let client = client::shake(&config, "www.acme.example", stream).await.unwrap();
+            let suite = client.get_ref().1.negotiated_cipher_suite().unwrap();
+            assert_eq!(suite.suite(), spoken);
+            assert!(served.await.unwrap().is_some());
         }
     });
 }
