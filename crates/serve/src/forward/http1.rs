@@ -15,7 +15,6 @@ use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
-use tokio::io::AsyncWrite;
 
 use super::{ForwardError, RequestBody, Way, ways, within};
 use crate::buffer::Buffer;
@@ -25,6 +24,7 @@ use crate::http::h1::body::{Framing, Incoming, Outgoing, Step};
 use crate::http::h1::chunked::each_trailer;
 use crate::http::h1::head::{Fields, Malformed, offset};
 use crate::http::h1::response::{Asked, ResponseHead};
+use crate::http::h1::wire::Wire;
 use crate::io::Io;
 
 /// The most bytes of an answer's head; what does not fit is no answer.
@@ -71,9 +71,7 @@ pub(crate) async fn send(
 
 /// A request on its way, and then its answer.
 pub(crate) struct Call {
-    io: Option<(Io, Way)>,
-    out: Buffer,
-    arrived: Buffer,
+    wire: Option<(Box<Wire>, Way)>,
     body: RequestBody,
     outgoing: Outgoing,
     /// How much of a body of declared length is to come: more or less would be another request for the backend (I12).
@@ -81,9 +79,21 @@ pub(crate) struct Call {
     sending: Sending,
     touched: bool,
     asked: Asked,
+    upgrade: Upgrade,
     interim: u32,
     incoming: Incoming,
     keeps_alive: bool,
+}
+
+/// Whether the backend is asked to change the protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Upgrade {
+    /// It is not: a 101 is no answer.
+    Never,
+    /// To this one.
+    To(&'static str),
+    /// It did.
+    Done,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,49 +119,57 @@ impl Call {
             Framing::None => (Outgoing::Nothing, Some(0)),
         };
         Self {
-            io: None,
-            out: Buffer::default(),
-            arrived: Buffer::default(),
+            wire: None,
             body,
             outgoing,
             missing,
             sending: Sending::Body,
             touched: false,
             asked,
+            upgrade: Upgrade::Never,
             interim: 0,
             incoming: Incoming::new(Framing::None),
             keeps_alive: false,
         }
     }
 
+    /// A request to change to `protocol`.
+    pub(crate) fn upgrade(protocol: &'static str) -> Self {
+        let call = Self::new(Asked::Other, Framing::None, RequestBody::Empty);
+        Self { upgrade: Upgrade::To(protocol), ..call }
+    }
+
+    /// The connection, if the backend has changed the protocol on it.
+    pub(crate) fn upgraded(self) -> Option<Wire> {
+        let (wire, _) = self.wire.filter(|_| self.upgrade == Upgrade::Done)?;
+        Some(*wire)
+    }
+
     /// Begins on a connection, or anew on another; whoever calls writes the request's head into what is returned.
-    pub(crate) fn begin(&mut self, io: Io, way: Way) -> &mut Buffer {
-        self.io = Some((io, way));
-        self.out.clear();
-        &mut self.out
+    fn begin(&mut self, io: Io, way: Way) -> &mut Buffer {
+        let (wire, _) = self.wire.insert((Box::new(Wire::new(io)), way));
+        &mut wire.outbox
     }
 
     /// Whether no backend has anything of the request, so that another one may get it.
-    pub(crate) fn is_untouched(&self) -> bool {
+    fn is_untouched(&self) -> bool {
         !self.touched
     }
 
     /// Sends, until the head of the answer is there.
-    pub(crate) fn poll_head(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<Response<()>, ForwardError>> {
+    fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<()>, ForwardError>> {
         loop {
             self.send(cx)?;
-            if !self.arrived.is_empty()
-                && let Some(response) = self.read_head()?
-            {
+            if let Some(response) = self.read_head()? {
                 return Poll::Ready(Ok(response));
             }
-            if self.arrived.len() >= MOST_HEAD {
+            let Some((wire, _)) = &mut self.wire else {
+                return Poll::Ready(Err(ForwardError::ConnectionLost));
+            };
+            if wire.inbox.len() >= MOST_HEAD {
                 return Poll::Ready(Err(malformed(Malformed::TooManyFields)));
             }
-            if ready!(self.poll_receive(cx))? == 0 {
+            if ready!(wire.poll_fill(cx)).map_err(|error| broken(error.kind()))? == 0 {
                 return Poll::Ready(Err(broken(io::ErrorKind::UnexpectedEof)));
             }
         }
@@ -161,35 +179,26 @@ impl Call {
     fn send(&mut self, cx: &mut Context<'_>) -> Result<(), ForwardError> {
         while matches!(self.sending, Sending::Body | Sending::End) {
             let starved = self.gather(cx)?;
-            let Some((io, _)) = &mut self.io else { return Ok(()) };
-            if self.out.is_empty() {
-                // What TLS has not yet written keeps the task awake by itself.
-                let flushed = Pin::new(io).poll_flush(cx);
-                match flushed {
-                    Poll::Ready(Ok(())) if !starved => self.sending = Sending::Done,
-                    Poll::Ready(Err(_)) => self.sending = Sending::Refused,
-                    Poll::Ready(Ok(())) | Poll::Pending => return Ok(()),
-                }
-                continue;
-            }
-            match Pin::new(io).poll_write(cx, self.out.filled()) {
+            let Some((wire, _)) = &mut self.wire else { return Ok(()) };
+            let flushed = wire.poll_flush(cx);
+            self.touched |= wire.written > 0;
+            match flushed {
                 Poll::Pending => return Ok(()),
-                Poll::Ready(Ok(written)) if written > 0 => {
-                    self.touched = true;
-                    self.out.consume(written);
-                }
-                Poll::Ready(_) if !self.touched => return Err(broken(io::ErrorKind::BrokenPipe)),
-                Poll::Ready(_) => self.sending = Sending::Refused,
+                Poll::Ready(Ok(())) if starved => return Ok(()),
+                Poll::Ready(Ok(())) if self.sending == Sending::End => self.sending = Sending::Done,
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) if !self.touched => return Err(broken(error.kind())),
+                Poll::Ready(Err(_)) => self.sending = Sending::Refused,
             }
         }
-        self.out.clear();
-        self.out.release();
         Ok(())
     }
 
     /// Takes what the body has, up to a limit; returns whether it may have more later, and has nothing now.
     fn gather(&mut self, cx: &mut Context<'_>) -> Result<bool, ForwardError> {
-        while self.sending == Sending::Body && self.out.len() < GATHERED {
+        while self.sending == Sending::Body
+            && self.wire.as_ref().is_some_and(|(wire, _)| wire.outbox.len() < GATHERED)
+        {
             match Pin::new(&mut self.body).poll_frame(cx) {
                 Poll::Pending => return Ok(true),
                 Poll::Ready(Some(frame)) => self.put(frame?)?,
@@ -203,17 +212,14 @@ impl Call {
         self.touched = true;
         let data = match frame.into_data() {
             Ok(data) => data,
-            Err(frame) => {
-                return match frame.into_trailers() {
-                    Ok(trailers) => self.end(&trailers),
-                    Err(_) => Ok(()),
-                };
-            }
+            Err(frame) => return frame.into_trailers().map_or(Ok(()), |lines| self.end(&lines)),
         };
         if let Some(missing) = &mut self.missing {
             *missing = missing.checked_sub(data.len() as u64).ok_or(ForwardError::Client)?;
         }
-        self.outgoing.put(&mut self.out, &data);
+        if let Some((wire, _)) = &mut self.wire {
+            self.outgoing.put(&mut wire.outbox, &data);
+        }
         Ok(())
     }
 
@@ -230,31 +236,24 @@ impl Call {
                 lines.extend_from_slice(b"\r\n");
             }
         }
-        self.outgoing.end(&mut self.out, &lines);
+        if let Some((wire, _)) = &mut self.wire {
+            self.outgoing.end(&mut wire.outbox, &lines);
+        }
         self.sending = Sending::End;
         Ok(())
     }
 
-    /// Reads once; 0 is the end of the connection.
-    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, ForwardError>> {
-        let Some((io, _)) = &mut self.io else { return Poll::Ready(Ok(0)) };
-        if self.arrived.is_empty() && io.poll_readable(cx).is_pending() {
-            self.arrived.release();
-            return Poll::Pending;
-        }
-        let read = ready!(io.poll_read(cx, self.arrived.spare(1)));
-        let read = read.map_err(|error| broken(error.kind()))?;
-        self.arrived.advance(read);
-        Poll::Ready(Ok(read))
-    }
-
     fn read_head(&mut self) -> Result<Option<Response<()>>, ForwardError> {
         while let Some((length, last)) = self.parse()? {
-            self.arrived.consume(length);
+            if let Some((wire, _)) = &mut self.wire {
+                wire.inbox.consume(length);
+            }
             if let Some((response, framing, keeps_alive)) = last {
                 self.keeps_alive = keeps_alive;
                 self.incoming = Incoming::new(framing);
-                if self.incoming.is_over() {
+                if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                    self.upgrade = Upgrade::Done;
+                } else if self.incoming.is_over() {
                     self.finish();
                 }
                 return Ok(Some(response));
@@ -269,12 +268,19 @@ impl Call {
 
     /// The length of the head that has arrived, and what it says unless another one follows.
     fn parse(&self) -> Result<Option<Parsed>, ForwardError> {
+        let arrived = self.wire.as_ref().map_or(&[][..], |(wire, _)| wire.inbox.filled());
+        if arrived.is_empty() {
+            return Ok(None);
+        }
         let mut fields = Fields::new();
-        let parsed = ResponseHead::parse(self.arrived.filled(), self.asked, &mut fields);
+        let parsed = ResponseHead::parse(arrived, self.asked, &mut fields);
         let Some(head) = parsed.map_err(malformed)? else { return Ok(None) };
-        // Nobody asked to change the protocol.
         if head.status == 101 {
-            return Err(malformed(Malformed::Syntax));
+            let to = head.upgrade.unwrap_or_default();
+            let asked = matches!(self.upgrade, Upgrade::To(protocol) if to.eq_ignore_ascii_case(protocol.as_bytes()));
+            if !asked || !head.options.upgrade {
+                return Err(malformed(Malformed::Syntax));
+            }
         }
         let last = match head.is_interim() {
             true => None,
@@ -285,9 +291,9 @@ impl Call {
 
     /// The answer is complete: the connection is kept if nothing on it is open or left over.
     fn finish(&mut self) {
-        let Some((io, way)) = self.io.take() else { return };
-        if self.sending == Sending::Done && self.keeps_alive && self.arrived.is_empty() {
-            way.put_back(io);
+        let Some((wire, way)) = self.wire.take() else { return };
+        if self.sending == Sending::Done && self.keeps_alive && wire.inbox.is_empty() {
+            way.put_back(wire.io);
         }
     }
 }
@@ -301,25 +307,22 @@ impl Body for Call {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, ForwardError>>> {
         let this = self.get_mut();
-        if this.io.is_none() {
-            return Poll::Ready(None);
-        }
         this.send(cx)?;
         loop {
-            let step = this.incoming.step(this.arrived.filled(), usize::MAX).map_err(malformed)?;
-            match step {
+            let Some((wire, _)) = &mut this.wire else { return Poll::Ready(None) };
+            match this.incoming.step(wire.inbox.filled(), usize::MAX).map_err(malformed)? {
                 Step::Data(length) => {
-                    let data = Bytes::copy_from_slice(&this.arrived.filled()[..length]);
-                    this.arrived.consume(length);
+                    let data = Bytes::copy_from_slice(&wire.inbox.filled()[..length]);
+                    wire.inbox.consume(length);
                     if this.incoming.is_over() {
                         this.finish();
                     }
                     return Poll::Ready(Some(Ok(Frame::data(data))));
                 }
-                Step::Framing(length) => this.arrived.consume(length),
+                Step::Framing(length) => wire.inbox.consume(length),
                 Step::Trailers(length) => {
-                    let trailers = trailers(&this.arrived.filled()[..length])?;
-                    this.arrived.consume(length);
+                    let trailers = trailers(&wire.inbox.filled()[..length])?;
+                    wire.inbox.consume(length);
                     this.finish();
                     let frame = (!trailers.is_empty()).then(|| Ok(Frame::trailers(trailers)));
                     return Poll::Ready(frame);
@@ -329,8 +332,9 @@ impl Body for Call {
                     return Poll::Ready(None);
                 }
                 Step::Starved => {
-                    if ready!(this.poll_receive(cx))? == 0 {
-                        this.io = None;
+                    let read = ready!(wire.poll_fill(cx)).map_err(|error| broken(error.kind()))?;
+                    if read == 0 {
+                        this.wire = None;
                         return Poll::Ready(match this.incoming {
                             Incoming::UntilClose => None,
                             _ => Some(Err(broken(io::ErrorKind::UnexpectedEof))),
@@ -342,7 +346,7 @@ impl Body for Call {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.io.is_none()
+        self.wire.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -7,6 +7,7 @@ mod local;
 mod request;
 pub(crate) mod server;
 mod stream;
+mod websocket;
 
 pub(crate) use local::Local;
 

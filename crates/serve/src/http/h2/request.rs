@@ -13,10 +13,16 @@ use postern_model::{Host, path};
 
 use crate::connection::Refusal;
 use crate::http::fields::is_authority;
+use crate::respond::Answer;
 
 /// The most fields of a request: HPACK packs thousands into one frame, and each costs memory here (CVE-2026-49975).
 /// Browsers send every cookie as a field of its own.
-pub(super) const MOST_FIELDS: usize = 256;
+const MOST_FIELDS: usize = 256;
+
+/// Refuses a head that is larger than any that is needed.
+pub(super) fn check_size(parts: &Parts) -> Result<(), Answer> {
+    if parts.headers.len() > MOST_FIELDS { Err(Answer::HeadTooLarge) } else { Ok(()) }
+}
 
 /// The authority of a request: `:authority`, else Host (RFC 9113, 8.3.1).  Where both are present they name one host,
 /// and where Host is present it is so once.

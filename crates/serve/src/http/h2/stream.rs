@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::SystemTime;
 
@@ -16,11 +17,13 @@ use http::{Method, Request, Response, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use postern_model::AppProtocol;
+use postern_snapshot::Backend;
 
 use super::head::{Head, framing};
 use super::life::{Ending, Life, OpenStream};
-use super::request::{self, MOST_FIELDS};
-use crate::connection::Connection;
+use super::request::{self, RequestTarget};
+use super::websocket::{self, Opened};
+use crate::connection::{Connection, Refusal};
 use crate::exchange::Exchange;
 use crate::finished::Noted;
 use crate::forward::http1::Call;
@@ -38,13 +41,27 @@ pub(super) async fn answer(
     let stream = life.open();
     let started = connection.worker.clock.now();
     let mut exchange = Exchange::new(connection, started);
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     if exchange.connection().worker.logs() {
         exchange.note(noted(&parts));
     }
     let progress = (!body.is_end_stream()).then(Rc::<Progress>::default);
     let body = request_body(&exchange, body, progress.as_ref());
-    let response = match forward(&mut exchange, &parts, body).await {
+    let response = if parts.method == Method::CONNECT {
+        match websocket::open(&mut exchange, &mut parts).await {
+            Ok(Opened::Refused(response)) => Ok(response.map(AnswerBody::Http1)),
+            Ok(Opened::Tunnel(response, tunnel)) => {
+                stream.answered();
+                let worker = exchange.connection().worker.clone();
+                worker.spawn(tunnel.run(exchange, stream));
+                return Ok(response.map(|()| Answered { body: AnswerBody::Empty, report: None }));
+            }
+            Err(answer) => Err(answer),
+        }
+    } else {
+        forward(&mut exchange, &parts, body).await
+    };
+    let response = match response {
         Ok(response) => response,
         Err(answer) => {
             if answer == Answer::Revoked {
@@ -58,7 +75,8 @@ pub(super) async fn answer(
     if let Some(progress) = &progress {
         progress.is_answered.set(true);
     }
-    Ok(response.map(|body| Answered { body, exchange, progress, _stream: stream }))
+    let report = Some(Report { exchange, progress, _stream: stream });
+    Ok(response.map(|body| Answered { body, report }))
 }
 
 fn request_body(
@@ -80,20 +98,11 @@ async fn forward(
     parts: &Parts,
     body: RequestBody,
 ) -> Result<Response<AnswerBody>, Answer> {
-    if parts.headers.len() > MOST_FIELDS {
-        return Err(Answer::HeadTooLarge);
-    }
-    if parts.method == Method::CONNECT {
-        return Err(Answer::NotImplemented);
-    }
+    request::check_size(parts)?;
     let connection = exchange.connection().clone();
     let authority = request::authority(parts)?;
     let request_target = request::target(parts.uri.path_and_query())?;
-    let admitted = connection.admit(authority)?;
-    exchange.admit(admitted.clone());
-    let target = connection.target(admitted, &request_target.path)?;
-    let backend = target.backend.clone();
-    exchange.aim(target);
+    let backend = aim(exchange, authority, &request_target)?;
     let head = Head {
         method: &parts.method,
         target: &request_target,
@@ -112,7 +121,7 @@ async fn forward(
     let answered = if backend.protocol == AppProtocol::H2c {
         let request = head.request(body)?;
         let response = http2::send(exchange, request).await;
-        response.map(|response| response.map(|(body, lease)| AnswerBody::Http2(body, lease)))
+        response.map(|response| response.map(|(body, _lease)| AnswerBody::Http2 { body, _lease }))
     } else {
         let asked = if parts.method == Method::HEAD { Asked::Head } else { Asked::Other };
         let call = Call::new(asked, head.framing, body);
@@ -120,6 +129,21 @@ async fn forward(
         response.await.map(|response| response.map(AnswerBody::Http1))
     };
     answered.map_err(|error| error.answer())
+}
+
+/// Admits a request and finds the backend for it.
+pub(super) fn aim(
+    exchange: &mut Exchange,
+    authority: &str,
+    target: &RequestTarget<'_>,
+) -> Result<Arc<Backend>, Refusal> {
+    let connection = exchange.connection().clone();
+    let admitted = connection.admit(authority)?;
+    exchange.admit(admitted.clone());
+    let target = connection.target(admitted, &target.path)?;
+    let backend = target.backend.clone();
+    exchange.aim(target);
+    Ok(backend)
 }
 
 fn noted(parts: &Parts) -> Noted {
@@ -153,12 +177,17 @@ fn own(answer: Answer, method: &Method) -> Response<AnswerBody> {
 /// The body of an answer, with the report of its request: it is told when the body is gone, complete or not.
 pub(super) struct Answered {
     body: AnswerBody,
+    /// Nothing where a tunnel has taken it along.
+    report: Option<Report>,
+}
+
+struct Report {
     exchange: Exchange,
     progress: Option<Rc<Progress>>,
     _stream: OpenStream,
 }
 
-impl Drop for Answered {
+impl Drop for Report {
     fn drop(&mut self) {
         self.exchange.request_bytes = self.progress.as_ref().map_or(0, |seen| seen.bytes.get());
     }
@@ -174,9 +203,9 @@ impl Body for Answered {
     ) -> Poll<Option<Result<Frame<Bytes>, ForwardError>>> {
         let frame = Pin::new(&mut self.body).poll_frame(cx);
         if let Poll::Ready(Some(Ok(frame))) = &frame
-            && let Some(data) = frame.data_ref()
+            && let (Some(data), Some(report)) = (frame.data_ref(), &mut self.report)
         {
-            self.exchange.response_bytes += data.len() as u64;
+            report.exchange.response_bytes += data.len() as u64;
         }
         frame
     }

@@ -6,6 +6,7 @@ mod cancelling;
 mod heads;
 mod limits;
 mod streaming;
+mod websocket;
 
 use std::net::SocketAddr;
 use std::rc::Rc;

@@ -97,7 +97,9 @@ fn many_requests_share_one_connection_to_an_http2_backend() {
         for answer in futures_util::future::join_all(all).await {
             assert_eq!(answer.status, 200);
         }
-        assert!(stage.counted("postern_upstream_events_total{tenant=\"acme\",event=\"connected\"} 1"));
+        assert!(
+            stage.counted("postern_upstream_events_total{tenant=\"acme\",event=\"connected\"} 1")
+        );
     });
 }
 
@@ -112,7 +114,8 @@ fn a_chunked_conversation_with_an_http1_backend_has_trailers_both_ways() {
             let head = lines(&read_head(&mut stream).await.unwrap());
             assert!(head.contains(&"transfer-encoding: chunked".to_owned()));
             // An early answer: the request is not over.
-            let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: grpc-status\r\n\r\n";
+            let head =
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: grpc-status\r\n\r\n";
             stream.write_all(head.as_bytes()).await.unwrap();
             for number in 0..20 {
                 let mut chunk = vec![0; format!("1\r\n{number}\r\n").len()];
@@ -207,7 +210,8 @@ fn a_client_that_does_not_read_holds_its_backend_back() {
             };
             let client = stage.clear().await;
             let ask = async {
-                let response = client.begin(Request::get("http://a.test/").body(()).unwrap()).await.await;
+                let response =
+                    client.begin(Request::get("http://a.test/").body(()).unwrap()).await.await;
                 // Until nothing moves any more: then what was sent is what is held somewhere.
                 let mut last = usize::MAX;
                 while last != sent.get() {
