@@ -23,8 +23,6 @@ pub(crate) struct Connection {
     pub(crate) config: Arc<EntryPointConfig>,
     /// The client's address.
     pub(crate) peer: SocketAddr,
-    /// The address that it connected to.
-    pub(crate) local: SocketAddr,
     /// What the handshake admitted it to; nothing on a clear connection.
     pub(crate) handshake: Option<Admission>,
     /// The client's address as backends are told it.
@@ -79,10 +77,10 @@ impl Connection {
         handshake: Option<Admission>,
     ) -> Self {
         let config = worker.config.entry_points[usize::from(entry_point.0)].clone();
-        let (peer, local) = addresses;
+        let (peer, _local) = addresses;
         let peer_text = crate::forwarded::peer_text(peer.ip()).into();
         let last = RefCell::new(None);
-        Self { worker, entry_point, config, peer, local, handshake, peer_text, last }
+        Self { worker, entry_point, config, peer, handshake, peer_text, last }
     }
 
     /// Admits one request by its authority (Host header or `:authority`), in the snapshot in force now.

@@ -49,11 +49,6 @@ impl Io {
         }
     }
 
-    /// Whether TLS is spoken.
-    pub(crate) fn is_tls(&self) -> bool {
-        !matches!(self, Self::Clear(_))
-    }
-
     /// Waits until a read is worth a buffer.  A read may still find nothing, for example half of a TLS record.
     pub(crate) fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let decrypted = match self {

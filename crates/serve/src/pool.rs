@@ -69,12 +69,6 @@ impl Pool {
             tokio::task::spawn_local(sweep(Rc::downgrade(&self.0), config.idle_timeout));
         }
     }
-
-    /// How many connections are idle.
-    #[cfg(test)]
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
-    }
 }
 
 impl Shelves {

@@ -71,6 +71,7 @@ fn exact_role(name: &[u8]) -> Role {
         Some(b'u') if is("upgrade") => Role::Upgrade,
         Some(b'e') if is("expect") => Role::Expect,
         Some(b'k') if is("keep-alive") => Role::HopByHop,
+        Some(b'h') if is("http2-settings") => Role::HopByHop,
         Some(b'p')
             if is("proxy-connection") || is("proxy-authenticate") || is("proxy-authorization") =>
         {

@@ -85,8 +85,8 @@ pub(crate) struct Plan {
     pub(crate) host: Option<Range<usize>>,
     /// How its body is framed for the backend.
     pub(crate) outgoing: Outgoing,
-    /// Whether it may change the protocol.
-    pub(crate) upgrade: bool,
+    /// The protocol that it may change to.
+    pub(crate) upgrade: Option<Box<[u8]>>,
     /// Whether it may be sent again on another connection when the first closed without an answer: it has no body, and
     /// its method is idempotent (RFC 9110, 9.2.2).
     pub(crate) is_repeatable: bool,
@@ -247,7 +247,7 @@ fn plan(head: &RequestHead<'_, '_>, passage: &Passage<'_>) -> Plan {
         } else {
             Outgoing::Plain
         },
-        upgrade: head.upgrade.is_some(),
+        upgrade: head.upgrade.map(Into::into),
         is_repeatable: idempotent && !has_body && head.upgrade.is_none(),
         shape,
     }

@@ -414,7 +414,7 @@ fn pass_head(
 ) -> Result<Phase, End> {
     let version = plan.shape.version;
     match head.status {
-        101 if plan.upgrade => {
+        101 if is_agreed(plan.upgrade.as_deref(), head.upgrade) => {
             exchange.answered(101);
             encode::response(outbox, head, Reply { version, keep_alive: true, upgrade: true });
             Ok(Phase::Upgraded)
@@ -437,6 +437,11 @@ fn pass_head(
     }
 }
 
+/// Whether a backend changes to the protocol that it was asked for, and to no other.
+fn is_agreed(asked: Option<&[u8]>, offered: Option<&[u8]>) -> bool {
+    asked.zip(offered).is_some_and(|(asked, offered)| asked.eq_ignore_ascii_case(offered))
+}
+
 /// Writes the final head for the client.
 fn begin_answer(
     head: &ResponseHead<'_, '_>,
@@ -451,7 +456,8 @@ fn begin_answer(
         && !undecided
         && !encode::ends_connection(head.framing, shape.version)
         && !exchange.connection().worker.drain.has_begun();
-    state.reusable = head.keeps_alive() && head.framing != Framing::UntilClose && !plan.upgrade;
+    state.reusable =
+        head.keeps_alive() && head.framing != Framing::UntilClose && plan.upgrade.is_none();
     exchange.answered(head.status);
     let reply = Reply { version: shape.version, keep_alive: state.keep_alive, upgrade: false };
     encode::response(outbox, head, reply);

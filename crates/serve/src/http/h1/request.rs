@@ -7,7 +7,7 @@ use super::body::Framing;
 use super::head::{
     Field, Fields, LineEnds, Malformed, Options, Storage, check, content_length, offset,
 };
-use crate::http::fields::{Role, is_authority, trim};
+use crate::http::fields::{Role, is_authority, is_token, trim};
 
 /// A version that we speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,6 +150,7 @@ impl<'h, 'b> RequestHead<'h, 'b> {
         if self.version == Version::Http10 || !self.options.upgrade || has_body {
             self.upgrade = None;
         }
+        self.upgrade = self.upgrade.filter(|protocol| may_be_tunnelled(protocol));
         match host {
             // RFC 9112, 3.2: 400 for "any HTTP/1.1 request message that lacks a Host header field".
             None if self.version == Version::Http11 => Err(Malformed::Syntax),
@@ -187,6 +188,19 @@ impl<'h, 'b> RequestHead<'h, 'b> {
         self.target = Target::Path(if path.is_empty() { "/" } else { path }, query);
         Ok(())
     }
+}
+
+/// Whether a change to that protocol may be asked of a backend.  Not to another HTTP, and not to TLS, behind which there
+/// would be one: its requests would be neither admitted nor routed ("h2c smuggling").
+fn may_be_tunnelled(protocol: &[u8]) -> bool {
+    let (name, version) = match memchr::memchr(b'/', protocol) {
+        Some(slash) => (&protocol[..slash], Some(&protocol[slash + 1..])),
+        None => (protocol, None),
+    };
+    let forbidden = ["h2", "h2c", "h3", "http", "https", "tls"];
+    is_token(name)
+        && version.is_none_or(is_token)
+        && !forbidden.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
 }
 
 /// The authority of an absolute target, and what follows it.

@@ -118,7 +118,9 @@ impl Server {
             Poll::Ready(Err(_)) => return Poll::Ready(Some(false)),
             Poll::Pending => {}
         }
-        if self.wire.inbox.is_empty() && self.drained.as_mut().poll(cx).is_ready() {
+        // Before its first request a connection is not idle: its client may have sent one before it could know.
+        let idle = self.served && self.wire.inbox.is_empty();
+        if idle && self.drained.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Some(false));
         }
         self.deadline.poll(cx).map(|()| None)

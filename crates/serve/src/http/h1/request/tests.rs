@@ -323,6 +323,13 @@ fn an_upgrade_is_one_only_where_connection_says_so() {
         ("1.1", "Upgrade: websocket\r\n", None),
         ("1.1", "Connection: upgrade\r\n", None),
         ("1.0", "Upgrade: websocket\r\nConnection: Upgrade\r\n", None),
+        ("1.1", "Upgrade: spdy/3.1\r\nConnection: Upgrade\r\n", Some(b"spdy/3.1")),
+        ("1.1", "Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\n", None),
+        ("1.1", "Upgrade: H2C\r\nConnection: Upgrade\r\n", None),
+        ("1.1", "Upgrade: HTTP/2.0\r\nConnection: Upgrade\r\n", None),
+        ("1.1", "Upgrade: TLS/1.2\r\nConnection: Upgrade\r\n", None),
+        ("1.1", "Upgrade: websocket, h2c\r\nConnection: Upgrade\r\n", None),
+        ("1.1", "Upgrade: h2c;x\r\nConnection: Upgrade\r\n", None),
     ] {
         let head = format!("GET / HTTP/{version}\r\nHost: a\r\n{lines}\r\n");
         let mut fields = Fields::new();

@@ -2,6 +2,7 @@
 //! Real sockets: a client's bytes go in, and what a raw backend sees and the client gets is compared byte by byte.
 
 mod bodies;
+mod bridge;
 mod connections;
 mod fields;
 mod refusals;

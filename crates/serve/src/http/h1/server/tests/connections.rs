@@ -149,6 +149,25 @@ fn a_new_connection_that_closes_without_an_answer_is_a_502() {
 }
 
 #[test]
+fn another_endpoint_is_tried_when_one_cannot_be_reached() {
+    on_stage(|stage| async move {
+        let mut client = stage.client().await;
+        for _ in 0..4 {
+            client.send("POST / HTTP/1.1\r\nHost: half.test\r\nContent-Length: 2\r\n\r\nab").await;
+            let mut backend = stage.backend().await;
+            assert!(
+                backend.until("ab").await.starts_with("POST / HTTP/1.1\r\nHost: half.test\r\n")
+            );
+            let answer = OK.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
+            backend.send(answer).await;
+            assert_eq!(client.head().await, OK);
+        }
+        client.send("GET / HTTP/1.1\r\nHost: dead.test\r\n\r\n").await;
+        assert!(client.head().await.starts_with("HTTP/1.1 502 "));
+    });
+}
+
+#[test]
 fn a_client_that_leaves_cancels_its_request() {
     on_stage(|stage| async move {
         let mut client = stage.client().await;

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use postern_model::AppProtocol;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -26,10 +27,12 @@ pub(super) struct Stage {
     pub(super) shared: Shared,
     pub(super) worker: Rc<Worker>,
     backend: TcpListener,
+    /// What `h2.test` is forwarded to: it is spoken HTTP/2 to.
+    pub(super) multiplexed: TcpListener,
     front: TcpListener,
 }
 
-/// Runs a test whose tenant owns `a.test` and `b.test`.
+/// Runs a test whose tenant owns `a.test` and its like.
 pub(super) fn on_stage<T, F: Future<Output = T>>(test: impl FnOnce(Stage) -> F) -> T {
     on_stage_with(|_| {}, test)
 }
@@ -49,13 +52,24 @@ impl Stage {
     async fn new(change: impl FnOnce(&mut EdgeConfig)) -> Self {
         let backend = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = backend.local_addr().unwrap();
-        let sites = ["a.test", "b.test"].map(|host| Site::new("acme", host).backend(endpoint));
+        let multiplexed = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        // Nobody listens there: the socket is gone before it is used.
+        let dead = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let sites = [
+            Site::new("acme", "a.test").backend(endpoint),
+            Site::new("acme", "h2.test")
+                .backend(multiplexed.local_addr().unwrap())
+                .protocol(AppProtocol::H2c),
+            Site::new("acme", "half.test").backends(&[dead, endpoint]),
+            Site::new("acme", "dead.test").backends(&[dead]),
+            Site::new("acme", "dead2.test").backends(&[dead]).protocol(AppProtocol::H2c),
+        ];
         let mut config = fixture::config();
         change(&mut config);
         let shared = Shared { config: Arc::new(config), ..fixture::shared(&sites) };
         let worker = fixture::worker(&shared);
         let front = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        Self { shared, worker, backend, front }
+        Self { shared, worker, backend, multiplexed, front }
     }
 
     /// A client that is connected and served.
