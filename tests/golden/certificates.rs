@@ -24,7 +24,6 @@ fn catalogue() -> Vec<(&'static str, CertificateRequest)> {
         ("globex", new(&["b.example.test"])),
         ("wildcard", new(&["*.example.test"])),
         ("wildcard-newer", new(&["*.example.test"]).from_month(3)),
-        ("multi", new(&["a.example.test", "x.example.test", "*.shop.test"])),
     ]
 }
 

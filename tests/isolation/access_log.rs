@@ -13,7 +13,7 @@ use crate::pair::{A, B, Pair};
 
 const HOSTILE: [&str; 8] = [
     "curl/8.0\" \"level\":\"error",
-    "\x1b[31mred\x1b[0m",
+    "<script>alert(1)</script>",
     "a\tb",
     "${jndi:ldap://x}",
     "\u{202e}txet",
@@ -55,10 +55,12 @@ async fn hostile_fields_make_one_json_line_each() {
     for text in HOSTILE {
         ask_with(&pair, text).await;
     }
+    // Control characters in a field are no HTTP (RFC 9110, 5.5): refused, and one line as well.
+    ask_with(&pair, "\x1b[31mred").await;
     pair.edge.get(&format!("https://{B}/")).expect(200).await;
     pair.edge.get(&format!("https://{A}/")).sni(B).expect(421).await;
     pair.edge.get("http://nobody.example.test/").expect(404).await;
-    let expected = HOSTILE.len() + 3;
+    let expected = HOSTILE.len() + 4;
     let lines = lines(&file, expected).await;
     assert_eq!(lines.len(), expected, "{lines:#?}");
     let parsed: Vec<Value> = lines

@@ -27,6 +27,7 @@ mod pair;
 mod pool_reuse;
 mod promises;
 mod reference_to_other_tenant;
+mod refusals_counted;
 mod request_target;
 mod sni_a_host_b;
 mod ticket_from_other_tenant;

@@ -6,6 +6,9 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -190,7 +193,7 @@ async fn serve(reader: &mut Reader<TcpStream>, state: &State, connection: usize)
                 let _ = reader.stream.shutdown().await;
                 false
             }
-            Reply::Upgrade => mirror(reader).await,
+            Reply::Upgrade => mirror(reader, &head).await,
             Reply::Silence => {
                 while reader.fill().await {}
                 false
@@ -235,10 +238,13 @@ pub fn echo_body(name: &str, received: &Received) -> Vec<u8> {
     .into_bytes()
 }
 
-async fn mirror(reader: &mut Reader<TcpStream>) -> bool {
-    let switched =
-        b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: mirror\r\n\r\n";
-    if reader.stream.write_all(switched).await.is_err() {
+async fn mirror(reader: &mut Reader<TcpStream>, head: &Head) -> bool {
+    let protocol = head.header("upgrade").unwrap_or("mirror");
+    let accept = head.header("sec-websocket-key").map(accept_key).unwrap_or_default();
+    let switched = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: {protocol}\r\n{accept}\r\n"
+    );
+    if reader.stream.write_all(switched.as_bytes()).await.is_err() {
         return false;
     }
     loop {
@@ -247,4 +253,11 @@ async fn mirror(reader: &mut Reader<TcpStream>) -> bool {
             return false;
         }
     }
+}
+
+/// What a server answers to a WebSocket's key (RFC 6455, 4.2.2).
+fn accept_key(key: &str) -> String {
+    let answer = [key, "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"].concat();
+    let digest = digest(&SHA1_FOR_LEGACY_USE_ONLY, answer.as_bytes());
+    format!("sec-websocket-accept: {}\r\n", STANDARD.encode(digest))
 }

@@ -84,23 +84,26 @@ impl EdgeBuilder {
         self
     }
 
-    /// Starts it, with everything compiled.
+    /// Starts it as `postern serve` does: it listens when everything is compiled, and not before.
     pub async fn start(self) -> Edge {
-        let edge = self.start_empty().await;
-        edge.publish();
-        edge
+        let (config, mut declared) = self.declare();
+        let published = Published::default();
+        published.replace(declared.compile());
+        Edge::listen(config, published, declared)
     }
 
     /// Starts it without a snapshot; [`Edge::publish`] brings one.
     pub async fn start_empty(self) -> Edge {
+        let (config, declared) = self.declare();
+        Edge::listen(config, Published::default(), declared)
+    }
+
+    fn declare(self) -> (EdgeConfig, Declared) {
         let mut declared = Declared::new(self.settings, now());
         for (name, yaml) in &self.files {
             declared.write(name, yaml);
         }
-        let published = Arc::new(Published::default());
-        let served = postern_serve::Edge::start(self.config, published.clone())
-            .expect("loopback has free ports");
-        Edge { served, published, declared: Mutex::new(declared) }
+        (self.config, declared)
     }
 }
 
@@ -111,6 +114,13 @@ impl Default for EdgeBuilder {
 }
 
 impl Edge {
+    fn listen(config: EdgeConfig, published: Published, declared: Declared) -> Self {
+        let published = Arc::new(published);
+        let served = postern_serve::Edge::start(config, published.clone());
+        let served = served.expect("loopback has free ports");
+        Self { served, published, declared: Mutex::new(declared) }
+    }
+
     /// An edge that serves this YAML.
     pub async fn from_yaml(yaml: &str) -> Self {
         EdgeBuilder::new().file("all.yaml", yaml).start().await
@@ -132,6 +142,11 @@ impl Edge {
     pub fn publish(&self) {
         let snapshot = self.declared(Declared::compile);
         self.published.replace(snapshot);
+    }
+
+    /// Whether a complete snapshot was ever served.
+    pub fn is_ready(&self) -> bool {
+        self.published.is_ready()
     }
 
     /// What there is to say about objects of a namespace.

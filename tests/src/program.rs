@@ -12,13 +12,18 @@ pub fn find_or_skip(name: &str, test: &str) -> Option<PathBuf> {
         return Some(found);
     }
     assert_ne!(env::var("CI").as_deref(), Ok("true"), "{name} is not installed");
-    let line = format!("{test}: {name} is not installed");
+    skip(test, &format!("{name} is not installed"));
+    None
+}
+
+/// Lists a test as skipped, with the reason.
+pub fn skip(test: &str, reason: &str) {
+    let line = format!("{test}: {reason}");
     println!("skipped: {line}");
     if let Some(file) = env::var_os("POSTERN_TEST_SKIPS") {
         let file = OpenOptions::new().create(true).append(true).open(file);
         let _ = file.and_then(|mut file| writeln!(file, "{line}"));
     }
-    None
 }
 
 fn find(name: &str) -> Option<PathBuf> {
