@@ -201,3 +201,6 @@ impl ServerCertVerifier for Unverified {
         PROVIDER.signature_verification_algorithms.supported_schemes()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -67,15 +67,11 @@ impl Way {
         io.map_err(ForwardError::from)
     }
 
-    /// A connection that speaks HTTP/1.1 and carries nothing: an idle one, or a new one.
-    pub(crate) async fn take(&self) -> Result<Io, ForwardError> {
-        match self.runtime.pool.take(&self.backend, self.endpoint) {
-            Some(io) => {
-                self.count(Upstream::Reused);
-                Ok(io)
-            }
-            None => self.dial().await,
-        }
+    /// An idle connection that speaks HTTP/1.1, if there is one.
+    pub(crate) fn idle(&self) -> Option<Io> {
+        let io = self.runtime.pool.take(&self.backend, self.endpoint)?;
+        self.count(Upstream::Reused);
+        Some(io)
     }
 
     /// Puts a connection back on which nothing is open and nothing left over.

@@ -46,27 +46,37 @@ pub(crate) async fn send(
     let mut failed = ForwardError::ConnectionLost;
     for way in ways(exchange) {
         exchange.ask(way.endpoint);
-        let limit = way.worker.config.upstream.response_header_timeout;
-        let answered = match way.take().await {
-            Ok(io) => {
-                head(call.begin(io, way.clone()), way.endpoint);
-                within(limit, poll_fn(|cx| call.poll_head(cx))).await
-            }
-            Err(error) => Err(error),
-        };
-        failed = match answered {
+        failed = match attempt(&way, &mut call, &head).await {
             Ok(response) => {
                 exchange.answered(response.status().as_u16());
                 return Ok(response.map(|()| call));
             }
             Err(error) => error,
         };
-        way.count(failed.event());
-        if !call.is_untouched() {
+        if call.touched {
             break;
         }
     }
     Err(failed)
+}
+
+/// Tries one endpoint: on an idle connection, and on a new one if the idle one turns out to be closed.
+async fn attempt(
+    way: &Way,
+    call: &mut Call,
+    head: &impl Fn(&mut Buffer, SocketAddr),
+) -> Result<Response<()>, ForwardError> {
+    let limit = way.worker.config.upstream.response_header_timeout;
+    if let Some(io) = way.idle() {
+        head(call.begin(io, way.clone()), way.endpoint);
+        let answered = within(limit, poll_fn(|cx| call.poll_head(cx))).await;
+        if answered.is_ok() || call.touched {
+            return answered.inspect_err(|error| way.count(error.event()));
+        }
+    }
+    head(call.begin(way.dial().await?, way.clone()), way.endpoint);
+    let answered = within(limit, poll_fn(|cx| call.poll_head(cx))).await;
+    answered.inspect_err(|error| way.count(error.event()))
 }
 
 /// A request on its way, and then its answer.
@@ -77,6 +87,7 @@ pub(crate) struct Call {
     /// How much of a body of declared length is to come: more or less would be another request for the backend (I12).
     missing: Option<u64>,
     sending: Sending,
+    /// Whether some backend may have something of the request, so that no other one may get it.
     touched: bool,
     asked: Asked,
     upgrade: Upgrade,
@@ -149,11 +160,6 @@ impl Call {
     fn begin(&mut self, io: Io, way: Way) -> &mut Buffer {
         let (wire, _) = self.wire.insert((Box::new(Wire::new(io)), way));
         &mut wire.outbox
-    }
-
-    /// Whether no backend has anything of the request, so that another one may get it.
-    fn is_untouched(&self) -> bool {
-        !self.touched
     }
 
     /// Sends, until the head of the answer is there.

@@ -36,6 +36,9 @@ const CONNECTION_WINDOW: u32 = STREAM_WINDOW * MOST_STREAMS;
 /// The most bytes of an answer's head.
 const MOST_HEADER_BYTES: u32 = 64 * 1024;
 
+/// How many connections to one endpoint a request is tried on: one that is open may turn out to be closing.
+const LEASES: u32 = 2;
+
 type Driver = Connection<TokioIo<Io>, RequestBody, Local>;
 
 /// A tenant's HTTP/2 connections to backends, on one worker.
@@ -74,27 +77,31 @@ pub(crate) async fn send(
     let mut failed = ForwardError::ConnectionLost;
     for way in ways(exchange) {
         exchange.ask(way.endpoint);
-        let lease = match way.lease().await {
-            Ok(lease) => lease,
-            Err(error) => {
-                failed = error;
-                continue;
-            }
-        };
         let host = authority.as_ref().filter(|_| way.backend.pass_host_header);
         *request.uri_mut() = absolute(request.uri(), host, way.endpoint)?;
-        let limit = way.worker.config.upstream.response_header_timeout;
-        let sent = within(limit, async { Ok(lease.send(request).await) }).await;
-        match sent.inspect_err(|error| way.count(error.event()))? {
-            Ok(response) => {
-                exchange.answered(response.status().as_u16());
-                return Ok(response.map(|body| (body, lease)));
-            }
-            Err(unsent) => {
-                way.count(unsent.error.event());
-                let Some(again) = unsent.request else { return Err(unsent.error) };
-                request = *again;
-                failed = unsent.error;
+        for _ in 0..LEASES {
+            let lease = match way.lease().await {
+                Ok(lease) => lease,
+                Err(error) => {
+                    failed = error;
+                    break;
+                }
+            };
+            let limit = way.worker.config.upstream.response_header_timeout;
+            let sent = within(limit, async { Ok(lease.send(request).await) }).await;
+            match sent.inspect_err(|error| way.count(error.event()))? {
+                Ok(response) => {
+                    exchange.answered(response.status().as_u16());
+                    return Ok(response.map(|body| (body, lease)));
+                }
+                Err(unsent) => {
+                    let Some(again) = unsent.request else {
+                        way.count(unsent.error.event());
+                        return Err(unsent.error);
+                    };
+                    request = *again;
+                    failed = unsent.error;
+                }
             }
         }
     }

@@ -2,6 +2,7 @@
 //! HTTP/2 connections of real clients over loopback, to backends made for the occasion.
 
 mod admission;
+mod backends;
 mod cancelling;
 mod heads;
 mod limits;
@@ -46,7 +47,6 @@ struct Whole {
     status: StatusCode,
     headers: HeaderMap,
     body: Vec<u8>,
-    trailers: Option<HeaderMap>,
 }
 
 impl Stage {
@@ -111,8 +111,8 @@ async fn whole(response: Response<RecvStream>) -> Result<Whole, h2::Error> {
         body.extend_from_slice(&data);
         stream.flow_control().release_capacity(data.len()).unwrap();
     }
-    let trailers = stream.trailers().await?;
-    Ok(Whole { status: parts.status, headers: parts.headers, body, trailers })
+    stream.trailers().await?;
+    Ok(Whole { status: parts.status, headers: parts.headers, body })
 }
 
 impl Whole {
