@@ -97,9 +97,21 @@ fn try_run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit
 
 /// The commands with the reference of keys in the long help of those that take them.
 fn command() -> clap::Command {
-    CONFIGURED.into_iter().filter(|verb| has(verb)).fold(Arguments::command(), |command, verb| {
-        command.mut_subcommand(verb, |verb| verb.after_long_help(config::help()))
-    })
+    CONFIGURED
+        .into_iter()
+        .filter(|verb| has(verb))
+        .fold(Arguments::command(), |command, verb| command.mut_subcommand(verb, with_keys))
+}
+
+/// Says in a verb's help that it takes keys, and which.
+fn with_keys(verb: clap::Command) -> clap::Command {
+    let name = verb.get_name().to_owned();
+    let url = if name == "explain" { "<URL> " } else { "" };
+    verb.override_usage(format!("postern {name} [OPTIONS] [--KEY=VALUE]... {url}<FOLDER>..."))
+        .after_help(format!(
+            "Configuration is given as --KEY=VALUE: postern {name} --help lists all keys."
+        ))
+        .after_long_help(config::help())
 }
 
 fn has(verb: &str) -> bool {

@@ -7,7 +7,7 @@ use std::io::{IsTerminal, Write};
 /// How severe a line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Level {
-    /// Something that was asked for does not happen: such lines end the program, and are written by `command`.
+    /// Something that was asked for does not happen.
     Error,
     /// Something is not as it should be, and the rest goes on.
     Warn,
@@ -28,6 +28,11 @@ impl Log {
     /// Logs what is at least as severe as `level`.
     pub(crate) fn new(level: Level) -> Self {
         Self { level, colour: wants_colour(&std::io::stderr()) }
+    }
+
+    /// Something that was asked for does not happen.
+    pub(crate) fn error(self, message: impl Display) {
+        self.line(Level::Error, message);
     }
 
     /// Something is not as it should be.

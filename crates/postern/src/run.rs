@@ -2,6 +2,7 @@
 //! A running Postern: source → compile → published, on the control runtime, beside the data plane's own threads.
 
 use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -44,6 +45,8 @@ pub(crate) struct Running {
     state: Arc<State>,
     /// What was found so far, to tell what is new.
     found: BTreeSet<String>,
+    /// A step ended half done, and the line could not start over yet.
+    broken: bool,
     log: Log,
 }
 
@@ -61,7 +64,7 @@ impl Running {
         }
         let changes = changes::watch(folders, log);
         let found = BTreeSet::new();
-        let mut running = Self { line, changes, published, state, found, log };
+        let mut running = Self { line, changes, published, state, found, broken: false, log };
         let started = Instant::now();
         let (snapshot, summary) = block_in_place(|| running.line.load());
         running.publish(snapshot, started, &loaded(&summary));
@@ -117,17 +120,40 @@ impl Running {
         if let Changed::Files(paths) = changed {
             paths.iter().for_each(|path| self.log.debug(format!("{} changed", path.display())));
         }
-        let started = Instant::now();
-        let (snapshot, summary) = block_in_place(|| self.line.follow(changed));
-        self.publish(snapshot, started, &followed(changed, &summary));
+        self.attempt(|line| {
+            let (snapshot, summary) = line.follow(changed);
+            (snapshot, followed(changed, &summary))
+        });
     }
 
     /// Serves what time alone has changed: a quarantine has ended, a certificate has become valid.
     fn tick(&mut self) {
         if self.line.deadline().is_some_and(|deadline| deadline <= now()) {
-            let started = Instant::now();
-            let snapshot = block_in_place(|| self.line.compile());
-            self.publish(snapshot, started, "the time has come for a claim or a certificate");
+            let what = "the time has come for a claim or a certificate";
+            self.attempt(|line| (line.compile(), what.to_owned()));
+        }
+    }
+
+    /// Takes one step of the line and serves what it gives.  A panic is a defect of ours, and no reason to end for
+    /// everybody: what is served stays, and the line starts over (I17, I21).
+    fn attempt(&mut self, step: impl FnOnce(&mut Line) -> (Snapshot, String)) {
+        let started = Instant::now();
+        let last = self.published.load().generation();
+        let (line, broken) = (&mut self.line, &mut self.broken);
+        // What a panic leaves half done is thrown away, and not looked at before.
+        let served = block_in_place(|| {
+            if !*broken && let Ok(served) = catch_unwind(AssertUnwindSafe(|| step(line))) {
+                return Some(served);
+            }
+            *broken = true;
+            let fresh = catch_unwind(AssertUnwindSafe(|| line.start_over(last))).ok()?;
+            let (fresh, snapshot, summary) = fresh.ok()?;
+            (*line, *broken) = (fresh, false);
+            Some((snapshot, format!("started over: {}", loaded(&summary))))
+        });
+        match served {
+            Some((snapshot, what)) => self.publish(snapshot, started, &what),
+            None => self.log.error("a change cannot be compiled: what was served before stays"),
         }
     }
 

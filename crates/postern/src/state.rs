@@ -43,9 +43,11 @@ impl State {
         Self { published, entry_points, ..Self::default() }
     }
 
-    /// Whether requests should be sent here: not before the first complete snapshot (I18), nor after the stop began.
+    /// Whether requests should be sent here: not before the first complete snapshot (I18) is served, nor after the stop
+    /// began.
     pub(crate) fn is_ready(&self) -> bool {
-        self.published.is_ready() && !self.drains.load(Ordering::Acquire)
+        let serves = self.published.is_ready() && self.metrics.get().is_some();
+        serves && !self.drains.load(Ordering::Acquire)
     }
 
     /// The data plane runs, and counts here.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A shop of a tenant, always under acme's name: a second tenant's is a theft.
-pub fn shop(namespace: &str, address: &str, port: u16) -> String {
+pub(crate) fn shop(namespace: &str, address: &str, port: u16) -> String {
     format!(
         "apiVersion: networking.k8s.io/v1
 kind: Ingress
@@ -39,16 +39,16 @@ endpoints: [{{addresses: [{address}]}}]
 }
 
 /// A process that serves; it is killed when the test ends.
-pub struct Postern {
+pub(crate) struct Postern {
     child: Child,
     log: Arc<Mutex<String>>,
-    pub web: SocketAddr,
-    pub admin: SocketAddr,
+    pub(crate) web: SocketAddr,
+    pub(crate) admin: SocketAddr,
 }
 
 impl Postern {
     /// Serves a folder on free ports, with backends on loopback and a grace period of a minute.
-    pub fn serve(folder: &Path) -> Self {
+    pub(crate) fn serve(folder: &Path) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_postern"))
             .arg("serve")
             .arg(folder)
@@ -80,24 +80,24 @@ impl Postern {
     }
 
     /// Waits until the log has a line with `words`.
-    pub fn wait_for_log(&self, words: &str) {
+    pub(crate) fn wait_for_log(&self, words: &str) {
         wait_for(words, || self.log.lock().expect("no reader panics").contains(words));
     }
 
     /// Sends a signal.
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         let sent = Command::new("kill").args(["-s", name, &pid]).status().expect("kill runs");
         assert!(sent.success());
     }
 
     /// Whether it still runs.
-    pub fn runs(&mut self) -> bool {
+    pub(crate) fn runs(&mut self) -> bool {
         self.child.try_wait().expect("it can be waited for").is_none()
     }
 
     /// Waits for its end, and returns the exit code.
-    pub fn wait(&mut self, patience: Duration) -> Option<i32> {
+    pub(crate) fn wait(&mut self, patience: Duration) -> Option<i32> {
         let end = Instant::now() + patience;
         while Instant::now() < end {
             if let Some(status) = self.child.try_wait().expect("it can be waited for") {
@@ -109,7 +109,7 @@ impl Postern {
     }
 
     /// Sends a request that the backend has got, and not answered yet.
-    pub fn begin_request(&self, backend: &SilentBackend) -> Waiting {
+    pub(crate) fn begin_request(&self, backend: &SilentBackend) -> Waiting {
         let mut stream = TcpStream::connect(self.web).expect("it listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
         stream.write_all(b"GET / HTTP/1.1\r\nHost: shop.acme.test\r\n\r\n").expect("it reads");
@@ -133,11 +133,11 @@ impl Drop for Postern {
 }
 
 /// A request that is open.
-pub struct Waiting(TcpStream);
+pub(crate) struct Waiting(TcpStream);
 
 impl Waiting {
     /// All that comes until the connection ends.
-    pub fn rest(mut self) -> String {
+    pub(crate) fn rest(mut self) -> String {
         let mut all = String::new();
         self.0.read_to_string(&mut all).expect("an answer, and the end of the connection");
         all
@@ -145,7 +145,7 @@ impl Waiting {
 }
 
 /// A backend that answers everything with one text.
-pub fn backend(text: &'static str) -> SocketAddr {
+pub(crate) fn backend(text: &'static str) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("it is bound");
     thread::spawn(move || {
@@ -165,7 +165,7 @@ fn answer_all(mut stream: TcpStream, text: &str) {
 }
 
 /// A backend that answers when it is told to.
-pub struct SilentBackend {
+pub(crate) struct SilentBackend {
     address: SocketAddr,
     asked: Receiver<()>,
     go: Sender<()>,
@@ -173,18 +173,18 @@ pub struct SilentBackend {
 
 impl SilentBackend {
     /// Its port.
-    pub fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.address.port()
     }
 
     /// Lets it answer.
-    pub fn answer(&self) {
+    pub(crate) fn answer(&self) {
         self.go.send(()).expect("it waits");
     }
 }
 
 /// Starts one, for one request.
-pub fn silent_backend() -> SilentBackend {
+pub(crate) fn silent_backend() -> SilentBackend {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("it is bound");
     let ((ask, asked), (go, wait)) = (channel(), channel());
@@ -215,12 +215,12 @@ fn write_answer(stream: &mut TcpStream, text: &str) -> std::io::Result<()> {
 }
 
 /// Asks for a path; the status and the body.
-pub fn get(address: SocketAddr, host: &str, path: &str) -> (u16, String) {
+pub(crate) fn get(address: SocketAddr, host: &str, path: &str) -> (u16, String) {
     ask(address, &format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"))
 }
 
 /// Sends a request with its own words; the status and the body.
-pub fn ask(address: SocketAddr, request: &str) -> (u16, String) {
+pub(crate) fn ask(address: SocketAddr, request: &str) -> (u16, String) {
     let request = match request.contains("Connection:") {
         true => request.to_owned(),
         false => request.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n"),
@@ -236,7 +236,7 @@ pub fn ask(address: SocketAddr, request: &str) -> (u16, String) {
 }
 
 /// Waits until something holds.
-pub fn wait_for(what: &str, holds: impl Fn() -> bool) {
+pub(crate) fn wait_for(what: &str, holds: impl Fn() -> bool) {
     let end = Instant::now() + PATIENCE;
     while !holds() {
         assert!(Instant::now() < end, "in vain: {what}");
