@@ -103,3 +103,17 @@ async fn a_missing_service_closes_its_route_and_no_other() {
     pair.edge.get("https://a.example.test/gone").expect(503).await;
     pair.acme_is_intact().await;
 }
+
+#[tokio::test]
+async fn a_connection_that_stands_ends_when_its_hosts_secret_goes() {
+    let pair = Pair::start().await;
+    let stream = pair.edge.tls().sni(A).alpn("http/1.1").connect().await;
+    let mut raw = postern_tests::Raw::tls(stream.expect("the handshake succeeds"));
+    raw.get(A, "/").await.from_backend("acme");
+    pair.edge.apply("1-acme.yaml", &tenant("acme", &[A], pair.acme.address()));
+    let seen = pair.acme.received().len();
+    raw.get(A, "/").await.is(421);
+    raw.is_closed().await;
+    assert_eq!(pair.acme.received().len(), seen);
+    pair.globex_is_intact().await;
+}

@@ -64,3 +64,25 @@ async fn a_half_written_secret_closes_its_own_host_alone() {
     let shown = pair.edge.tls().sni(B).fingerprint().await;
     assert_eq!(shown, pair.globex_certificate.fingerprint());
 }
+
+#[tokio::test]
+async fn connections_that_stand_outlive_a_rotation() {
+    let pair = Pair::start().await;
+    let stream = pair.edge.tls().sni(A).alpn("http/1.1").connect().await;
+    let mut one = postern_tests::Raw::tls(stream.expect("the handshake succeeds"));
+    let mut two = postern_tests::client::Http2::tls(pair.edge.tls().sni(A)).await;
+    for _ in 0..5 {
+        let certificate = TestCertificate::new(&[A]);
+        pair.edge.apply(
+            "1-acme.yaml",
+            &documents(&[
+                &certificate.secret("acme", "tls"),
+                &tenant("acme", &[A], pair.acme.address()),
+            ]),
+        );
+        one.get(A, "/").await.from_backend("acme");
+        two.get(A, "/").await.from_backend("acme");
+        // Nor does it open a way to the neighbour.
+        two.get(B, "/").await.is(421);
+    }
+}

@@ -2,7 +2,7 @@
 //! T-TLS-09, T-TLS-17: however a ClientHello is cut, padded or dressed, it opens the rooms of the name in it or none; and
 //! only to who speaks HTTP.
 
-use postern_tests::hello::{ClientHello, HelloAnswer, ask};
+use postern_tests::hello::{ClientHello, HelloAnswer, ask, ask_twice};
 use postern_tests::tls::shown;
 
 use crate::pair::{A, B, Pair};
@@ -118,6 +118,23 @@ async fn what_is_no_hello_ends_the_connection_and_nothing_else() {
         // A reset is an end as well.
         let _ = postern_tests::patience::within("the end", stream.read_to_end(&mut rest)).await;
         assert!(rest.len() <= 16, "more than an alert: {rest:?}");
+    }
+    pair.acme_is_intact().await;
+}
+
+/// A second hello with another name would be admitted under the first one's certificate, or the reverse.
+#[tokio::test]
+async fn a_second_hello_cannot_change_the_name() {
+    let pair = Pair::start().await;
+    let to = pair.edge.websecure();
+    let first = ClientHello::new().name(B).without_key_share();
+    let hello = ClientHello::new().with_key_share();
+    // The control: with the same name it goes on.
+    let same = ask_twice(to, &first, &hello.clone().name(B)).await;
+    assert_eq!(same, HelloAnswer::GoesOn);
+    for second in [hello.clone().name(A), hello.clone()] {
+        let answer = ask_twice(to, &first, &second).await;
+        assert!(matches!(answer, HelloAnswer::Alert(_) | HelloAnswer::Closed), "{answer:?}");
     }
     pair.acme_is_intact().await;
 }

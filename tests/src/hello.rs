@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! ClientHellos written byte by byte, with any server name and any fragmentation, and what a server answers.
 //!
-//! They offer TLS 1.2 alone, because there a server shows its certificate in the clear (RFC 5246, 7.4.2).
+//! Most offer TLS 1.2 alone, because there a server shows its certificate in the clear (RFC 5246, 7.4.2).
 
 use std::net::SocketAddr;
 
@@ -23,6 +23,16 @@ pub struct ClientHello {
     padding: usize,
     grease: bool,
     alpn: Option<Vec<u8>>,
+    tls13: Option<KeyShare>,
+}
+
+/// What a TLS 1.3 hello brings for the key exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum KeyShare {
+    /// Nothing: the server has to ask again (RFC 8446, 4.2.8).
+    Absent,
+    /// X25519 with the base point.
+    X25519,
 }
 
 /// What a server says to a ClientHello.
@@ -34,6 +44,8 @@ pub enum HelloAnswer {
     Alert(u8),
     /// It closes without a word.
     Closed,
+    /// It goes on with the handshake of TLS 1.3, where certificates are not shown in the clear.
+    GoesOn,
 }
 
 impl ClientHello {
@@ -77,12 +89,29 @@ impl ClientHello {
         self
     }
 
+    /// For TLS 1.3, without a key share: the server asks for one with a HelloRetryRequest.
+    #[must_use]
+    pub fn without_key_share(mut self) -> Self {
+        self.tls13 = Some(KeyShare::Absent);
+        self
+    }
+
+    /// For TLS 1.3, with a key share.
+    #[must_use]
+    pub fn with_key_share(mut self) -> Self {
+        self.tls13 = Some(KeyShare::X25519);
+        self
+    }
+
     /// The handshake message, without a record around it.
     pub fn message(&self) -> Vec<u8> {
         let mut body = vec![3, 3];
         body.extend_from_slice(&[0x5a; 32]);
         body.push(0);
-        let mut suites = vec![0xc0, 0x2b, 0xc0, 0x2f, 0xc0, 0x2c, 0xc0, 0x30];
+        let mut suites = match self.tls13 {
+            None => vec![0xc0, 0x2b, 0xc0, 0x2f, 0xc0, 0x2c, 0xc0, 0x30],
+            Some(_) => vec![0x13, 0x01],
+        };
         if self.grease {
             suites.splice(0..0, [0x0a, 0x0a]);
         }
@@ -103,6 +132,15 @@ impl ClientHello {
         out.extend(extension(11, &[1, 0]));
         out.extend(extension(13, &two(&[4, 3, 8, 4, 4, 1, 5, 3, 8, 5, 5, 1])));
         out.extend(extension(23, &[]));
+        if let Some(share) = self.tls13 {
+            let base_point = [vec![9], vec![0; 31]].concat();
+            let share = match share {
+                KeyShare::Absent => Vec::new(),
+                KeyShare::X25519 => [vec![0, 29], two(&base_point)].concat(),
+            };
+            out.extend(extension(43, &one(&[3, 4])));
+            out.extend(extension(51, &two(&share)));
+        }
         if let Some(protocol) = &self.alpn {
             out.extend(extension(16, &two(&one(protocol))));
         }
@@ -149,6 +187,36 @@ pub async fn ask(to: SocketAddr, bytes: &[u8], piece: usize) -> HelloAnswer {
         }
     }
     within("an answer to the ClientHello", answer(&mut Reader::new(stream))).await
+}
+
+/// Sends a first hello, waits for the HelloRetryRequest, sends a second one, and says whether an alert comes of it.
+pub async fn ask_twice(to: SocketAddr, first: &ClientHello, second: &ClientHello) -> HelloAnswer {
+    let stream = TcpStream::connect(to).await.expect("the edge listens");
+    let mut reader = Reader::new(stream);
+    let sent = reader.stream.write_all(&first.records(1 << 14)).await;
+    sent.expect("the edge reads");
+    let header = within("the request for another hello", reader.exactly(5)).await;
+    let header = header.expect("an answer to the first hello");
+    assert_eq!(header[0], HANDSHAKE, "no request for another hello");
+    let length = usize::from(u16::from_be_bytes([header[3], header[4]]));
+    within("the request for another hello", reader.exactly(length)).await;
+    // A server that has ended the connection does not read.
+    let _ = reader.stream.write_all(&second.records(1 << 14)).await;
+    loop {
+        let Some(header) = within("an answer", reader.exactly(5)).await else {
+            return HelloAnswer::Closed;
+        };
+        let length = usize::from(u16::from_be_bytes([header[3], header[4]]));
+        let Some(body) = within("an answer", reader.exactly(length)).await else {
+            return HelloAnswer::Closed;
+        };
+        match header[0] {
+            ALERT => return HelloAnswer::Alert(body[1]),
+            // From here on TLS 1.3 shows nothing in the clear.
+            HANDSHAKE => return HelloAnswer::GoesOn,
+            _ => {}
+        }
+    }
 }
 
 async fn answer(reader: &mut Reader<TcpStream>) -> HelloAnswer {

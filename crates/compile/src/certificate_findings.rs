@@ -89,7 +89,7 @@ fn expiry(
     Some(notice::CERTIFICATE_EXPIRED.about(
         origin,
         format!("{}.secretName", declared.field),
-        format!("the certificate in Secret {name} {state}; it is served nevertheless"),
+        format!("the certificate in Secret {name} {state}; it is served only where no valid one is"),
     ))
 }
 
