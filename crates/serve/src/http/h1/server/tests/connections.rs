@@ -70,6 +70,28 @@ fn late_bytes_on_an_idle_connection_end_it() {
 }
 
 #[test]
+fn no_tenant_uses_another_tenants_connection() {
+    on_stage(|stage| async move {
+        let mut client = stage.client().await;
+        client.send(GET).await;
+        let mut first = stage.backend().await;
+        first.head().await;
+        first.send(OK).await;
+        client.head().await;
+        // The same endpoint, another tenant.
+        client.send(GET.replace("a.test", "other.test")).await;
+        let mut second = stage.backend().await;
+        second.head().await;
+        second.send(OK).await;
+        client.head().await;
+        assert!(first.is_silent().await);
+        // The same tenant, another host.
+        client.send(GET.replace("a.test", "own.test")).await;
+        assert!(first.head().await.contains("\r\nHost: own.test\r\n"));
+    });
+}
+
+#[test]
 fn what_the_backend_wants_closed_is_not_used_again() {
     for answer in [
         "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",

@@ -134,3 +134,39 @@ fn an_answer_to_head_has_no_body_even_if_it_is_ours() {
         assert!(client.is_silent().await);
     });
 }
+
+#[test]
+fn a_host_of_another_tenant_is_misdirected_on_a_connection_with_a_name() {
+    on_stage(|stage| async move {
+        let mut client = stage.client_of("own.test").await;
+        for _ in 0..3 {
+            for host in ["other.test", "a.test", "nobody.test", "127.0.0.1", "OTHER.test.:443"] {
+                client.send(format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n")).await;
+                let head = client.head().await;
+                assert!(head.starts_with("HTTP/1.1 421 Misdirected Request\r\n"), "{head}");
+                assert!(!head.contains("Connection: close"), "{head}");
+                client.until("421 misdirected request\n").await;
+            }
+        }
+        assert!(!stage.backend_is_asked().await);
+        client.send("GET / HTTP/1.1\r\nHost: own.test\r\n\r\n").await;
+        let mut backend = stage.backend().await;
+        assert!(backend.head().await.contains("\r\nX-Forwarded-Proto: https\r\n"));
+        backend.send(OK).await;
+        assert_eq!(client.head().await, OK);
+    });
+}
+
+#[test]
+fn a_connection_whose_name_has_another_owner_is_over() {
+    on_stage(|stage| async move {
+        let mut client = stage.client_of("own.test").await;
+        let sites = [crate::fixture::Site::new("globex", "own.test").epoch(2)];
+        stage.shared.published.replace(crate::fixture::snapshot(2, &sites));
+        client.send("GET / HTTP/1.1\r\nHost: own.test\r\n\r\n").await;
+        let answer = String::from_utf8(client.rest().await).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 421 Misdirected Request\r\n"), "{answer}");
+        assert!(answer.contains("\r\nConnection: close\r\n"), "{answer}");
+        assert!(!stage.backend_is_asked().await);
+    });
+}

@@ -6,7 +6,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use postern_model::AppProtocol;
+use postern_model::{AppProtocol, Host};
+use postern_snapshot::Admission;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -50,6 +51,7 @@ pub(super) fn on_stage_with<T, F: Future<Output = T>>(
 
 impl Stage {
     async fn new(change: impl FnOnce(&mut EdgeConfig)) -> Self {
+        let certificate = fixture::certificate(&["own.test", "other.test"]);
         let backend = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = backend.local_addr().unwrap();
         let multiplexed = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -62,6 +64,8 @@ impl Stage {
                 .protocol(AppProtocol::H2c),
             Site::new("acme", "half.test").backends(&[dead, endpoint]),
             Site::new("acme", "dead.test").backends(&[dead]),
+            Site::new("acme", "own.test").backend(endpoint).certificate(&certificate),
+            Site::new("globex", "other.test").backend(endpoint).certificate(&certificate),
             Site::new("acme", "dead2.test").backends(&[dead]).protocol(AppProtocol::H2c),
         ];
         let mut config = fixture::config();
@@ -77,12 +81,22 @@ impl Stage {
         self.client_and_task().await.0
     }
 
+    /// A client whose handshake was admitted under `name`.
+    pub(super) async fn client_of(&self, name: &str) -> Peer {
+        let name = Host::parse(name).unwrap();
+        self.connect(self.shared.published.load().admit(&name)).await.0
+    }
+
     pub(super) async fn client_and_task(&self) -> (Peer, JoinHandle<()>) {
+        self.connect(None).await
+    }
+
+    async fn connect(&self, handshake: Option<Admission>) -> (Peer, JoinHandle<()>) {
         let address = self.front.local_addr().unwrap();
         let (client, accepted) = tokio::join!(TcpStream::connect(address), self.front.accept());
         let (stream, peer) = accepted.unwrap();
         let local: SocketAddr = stream.local_addr().unwrap();
-        let connection = Connection::new(self.worker.clone(), WEB, (peer, local), None);
+        let connection = Connection::new(self.worker.clone(), WEB, (peer, local), handshake);
         let open = self.worker.counters.open(WEB);
         let task = tokio::task::spawn_local(async move {
             let mut open = open;
