@@ -38,6 +38,7 @@ mod thread;
 mod tickets;
 mod worker;
 
+pub use access_log::LogError;
 pub use config::{
     AccessLogFormat, EdgeConfig, EntryPointConfig, ForwardedHeaders, HttpLimits, Timeouts,
     UpstreamConfig,

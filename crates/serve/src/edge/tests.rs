@@ -159,3 +159,24 @@ fn a_second_edge_takes_over_without_losing_a_request() {
     new.stop();
     new.join();
 }
+
+#[test]
+fn every_request_is_one_line_of_the_access_log_by_the_time_of_the_join() {
+    let file = std::env::temp_dir().join(format!("postern-edge-log-{}", std::process::id()));
+    let access_log = Some((crate::AccessLogFormat::Json, Some(file.clone())));
+    let config = EdgeConfig { access_log, ..fixture::config() };
+    let edge = Edge::start(config, published(&[])).unwrap();
+    let mut stream = TcpStream::connect(edge.addresses("web")[0]).unwrap();
+    ask(&mut stream);
+    ask(&mut stream);
+    drop(stream);
+    edge.drain();
+    edge.join();
+    let log = std::fs::read_to_string(&file).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(log.lines().count(), 2, "{log}");
+    for line in log.lines() {
+        assert!(line.contains("\"RequestHost\":\"nobody.example\""), "{line}");
+        assert!(line.contains("\"Tenant\":\"\""), "{line}");
+    }
+}
