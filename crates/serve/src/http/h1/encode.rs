@@ -213,3 +213,28 @@ fn copy<'b>(
     }
     into.put(&bytes[run]);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::h1::head::Fields;
+
+    #[test]
+    fn the_place_of_host_is_known_where_the_clients_is_not_passed_on() {
+        let bytes = b"GET /a?b HTTP/1.1\r\nA: 1\r\nHost: a.test\r\nB: 2\r\n\r\n";
+        let mut fields = Fields::new();
+        let head = RequestHead::parse(bytes, &mut fields).unwrap().unwrap();
+        let arrival = Arrival { peer: "::1", tls: true, websocket: false, authority: "a.test" };
+        let passage =
+            Passage { path: "/a", query: "?b", arrival, trusted: false, pass_host: false };
+        let mut into = Buffer::default();
+        let host = request(&mut into, &head, &passage);
+        for address in ["10.0.0.1:80", "[2001:db8::1]:8080"] {
+            let mut sent = Buffer::default();
+            sent.put(into.filled());
+            sent.replace(host.clone(), address.as_bytes());
+            let begin = format!("GET /a?b HTTP/1.1\r\nHost: {address}\r\nA: 1\r\nB: 2\r\nX-");
+            assert!(sent.filled().starts_with(begin.as_bytes()), "{:?}", sent.filled());
+        }
+    }
+}
