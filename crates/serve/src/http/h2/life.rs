@@ -18,11 +18,19 @@ use crate::config::Timeouts;
 /// (CVE-2023-44487 and CVE-2025-8671: requests that cost a backend work and are reset before they are answered.)
 const MOST_RESETS: u32 = 250;
 
+/// How often a connection with streams is looked at.
+const ROUND: Duration = Duration::from_secs(30);
+
 /// What the requests of one connection tell its task.
 pub(crate) struct Life {
+    timeouts: Timeouts,
     open: Cell<u32>,
     served: Cell<bool>,
     quiet_since: Cell<Instant>,
+    /// Answers a piece of which waits for the client to take it.
+    held: Cell<u32>,
+    /// When a piece was taken, or began to wait while no other did.
+    taken: Cell<Instant>,
     resets: Cell<u32>,
     ending: Cell<Option<Ending>>,
     wake: Notify,
@@ -41,12 +49,16 @@ pub(crate) enum Ending {
 pub(crate) struct OpenStream {
     life: Rc<Life>,
     answered: Cell<bool>,
+    held: Cell<bool>,
 }
 
 impl Life {
     /// A connection that begins now.
-    pub(crate) fn new() -> Rc<Self> {
+    pub(crate) fn new(timeouts: Timeouts) -> Rc<Self> {
         Rc::new(Self {
+            timeouts,
+            held: Cell::new(0),
+            taken: Cell::new(Instant::now()),
             open: Cell::new(0),
             served: Cell::new(false),
             quiet_since: Cell::new(Instant::now()),
@@ -60,7 +72,7 @@ impl Life {
     pub(crate) fn open(self: &Rc<Self>) -> OpenStream {
         self.open.set(self.open.get() + 1);
         self.served.set(true);
-        OpenStream { life: self.clone(), answered: Cell::new(false) }
+        OpenStream { life: self.clone(), answered: Cell::new(false), held: Cell::new(false) }
     }
 
     /// Ends the connection.
@@ -84,11 +96,39 @@ impl Life {
         self.open.get() == 0
     }
 
-    /// When a connection without streams is to be ended if nothing happens; nothing if there is no such time, or if
-    /// streams are open.
-    pub(crate) fn deadline(&self, timeouts: &Timeouts) -> Option<Instant> {
-        let limit = if self.served.get() { timeouts.idle } else { timeouts.read };
-        (limit != Duration::ZERO && self.is_quiet()).then(|| self.quiet_since.get() + limit)
+    /// When the connection is to be ended if nothing happens, and how; nothing if there is no such time.
+    ///
+    /// Without streams, that is when it has been idle for too long; with streams, when no answer of which a piece waits
+    /// has moved for `writeTimeout`.
+    pub(crate) fn deadline(&self) -> Option<(Instant, Ending)> {
+        let Timeouts { read, write, idle } = self.timeouts;
+        let (since, limit, ending) = if self.is_quiet() {
+            let limit = if self.served.get() { idle } else { read };
+            (self.quiet_since.get(), limit, Ending::Graceful)
+        } else if self.held.get() > 0 {
+            (self.taken.get(), write, Ending::Abrupt)
+        } else {
+            return None;
+        };
+        (limit != Duration::ZERO).then(|| (since + limit, ending))
+    }
+
+    /// When the connection is to be looked at again.
+    pub(crate) fn next_look(&self) -> Instant {
+        let now = Instant::now();
+        let look = self.deadline().map_or(now + ROUND, |(at, _)| at);
+        match self.timeouts.write {
+            Duration::ZERO => look,
+            // An answer may begin to wait before that.
+            write => look.min(now + write),
+        }
+    }
+
+    fn moved(&self, held: u32) {
+        if self.timeouts.write != Duration::ZERO {
+            self.taken.set(Instant::now());
+        }
+        self.held.set(held);
     }
 }
 
@@ -97,10 +137,22 @@ impl OpenStream {
     pub(crate) fn answered(&self) {
         self.answered.set(true);
     }
+
+    /// Notes whether a piece of the answer waits for the client.
+    pub(crate) fn holds(&self, piece: bool) {
+        let held = self.life.held.get();
+        match (self.held.replace(piece), piece) {
+            (false, true) if held == 0 => self.life.moved(1),
+            (false, true) => self.life.held.set(held + 1),
+            (true, false) => self.life.moved(held - 1),
+            (true, true) | (false, false) => {}
+        }
+    }
 }
 
 impl Drop for OpenStream {
     fn drop(&mut self) {
+        self.holds(false);
         let life = &self.life;
         life.open.set(life.open.get() - 1);
         if life.is_quiet() {
@@ -123,7 +175,7 @@ mod tests {
 
     #[test]
     fn more_resets_than_answers_end_a_connection() {
-        let life = Life::new();
+        let life = Life::new(Timeouts::default());
         for _ in 0..10_000 {
             drop(life.open());
             life.open().answered();
@@ -136,16 +188,32 @@ mod tests {
     }
 
     #[test]
-    fn only_a_quiet_connection_has_a_deadline() {
-        let life = Life::new();
+    fn a_connection_has_a_deadline_while_it_is_quiet() {
         let timeouts = Timeouts { idle: Duration::from_secs(9), ..Timeouts::default() };
-        let begun = life.quiet_since.get();
-        assert_eq!(life.deadline(&timeouts), Some(begun + timeouts.read));
+        let life = Life::new(timeouts);
+        let first = life.quiet_since.get() + timeouts.read;
+        assert_eq!(life.deadline(), Some((first, Ending::Graceful)));
         let stream = life.open();
-        assert_eq!(life.deadline(&timeouts), None);
+        assert_eq!(life.deadline(), None);
         drop(stream);
-        assert_eq!(life.deadline(&timeouts), Some(life.quiet_since.get() + timeouts.idle));
-        let never = Timeouts { idle: Duration::ZERO, ..timeouts };
-        assert_eq!(life.deadline(&never), None);
+        let idle = life.quiet_since.get() + timeouts.idle;
+        assert_eq!(life.deadline(), Some((idle, Ending::Graceful)));
+        let life = Life::new(Timeouts { read: Duration::ZERO, ..timeouts });
+        assert_eq!(life.deadline(), None);
+    }
+
+    #[test]
+    fn and_while_an_answer_waits_for_its_client() {
+        let write = Duration::from_secs(5);
+        let life = Life::new(Timeouts { write, ..Timeouts::default() });
+        let (one, two) = (life.open(), life.open());
+        one.holds(true);
+        let due = life.taken.get() + write;
+        two.holds(true);
+        assert_eq!(life.deadline(), Some((due, Ending::Abrupt)));
+        two.holds(false);
+        assert_eq!(life.deadline(), Some((life.taken.get() + write, Ending::Abrupt)));
+        drop(one);
+        assert_eq!(life.deadline(), None);
     }
 }

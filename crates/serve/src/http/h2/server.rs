@@ -35,12 +35,9 @@ const MOST_PENDING_RESETS: usize = 20;
 const MOST_LOCAL_RESETS: usize = 200;
 /// For how long a connection that was told to go may stay without streams.
 const FAREWELL: Duration = Duration::from_secs(1);
-/// How often a connection with streams is looked at.
-const ROUND: Duration = Duration::from_secs(30);
-
 /// Serves a connection until it ends.
 pub(crate) async fn serve(connection: Rc<Connection>, io: Io) {
-    let life = Life::new();
+    let life = Life::new(connection.config.timeouts);
     let service = service_fn({
         let (connection, life) = (connection.clone(), life.clone());
         move |request| answer(connection.clone(), life.clone(), request)
@@ -49,9 +46,7 @@ pub(crate) async fn serve(connection: Rc<Connection>, io: Io) {
         builder(&connection.worker, &connection.config.http)
             .serve_connection(TokioIo::new(io), service)
     );
-    let timeouts = &connection.config.timeouts;
-    let next_look = || life.deadline(timeouts).unwrap_or_else(|| Instant::now() + ROUND);
-    let mut look = pin!(sleep_until(next_look()));
+    let mut look = pin!(sleep_until(life.next_look()));
     let mut drain = pin!(connection.worker.drain.begun());
     let mut ending = None;
     loop {
@@ -66,13 +61,13 @@ pub(crate) async fn serve(connection: Rc<Connection>, io: Io) {
                     look.as_mut().reset(Instant::now() + FAREWELL);
                     continue;
                 }
-                None if life.deadline(timeouts).is_some_and(|at| at <= Instant::now()) => {
-                    Ending::Graceful
-                }
-                None => {
-                    look.as_mut().reset(next_look());
-                    continue;
-                }
+                None => match life.deadline() {
+                    Some((at, how)) if at <= Instant::now() => how,
+                    _ => {
+                        look.as_mut().reset(life.next_look());
+                        continue;
+                    }
+                },
             },
         };
         // GOAWAY; hyper lets the streams that are open end, and the connection with them.

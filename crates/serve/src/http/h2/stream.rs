@@ -75,7 +75,7 @@ pub(super) async fn answer(
     if let Some(progress) = &progress {
         progress.is_answered.set(true);
     }
-    let report = Some(Report { exchange, progress, _stream: stream });
+    let report = Some(Report { exchange, progress, stream });
     Ok(response.map(|body| Answered { body, report }))
 }
 
@@ -184,7 +184,7 @@ pub(super) struct Answered {
 struct Report {
     exchange: Exchange,
     progress: Option<Rc<Progress>>,
-    _stream: OpenStream,
+    stream: OpenStream,
 }
 
 impl Drop for Report {
@@ -202,10 +202,14 @@ impl Body for Answered {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, ForwardError>>> {
         let frame = Pin::new(&mut self.body).poll_frame(cx);
-        if let Poll::Ready(Some(Ok(frame))) = &frame
-            && let (Some(data), Some(report)) = (frame.data_ref(), &mut self.report)
-        {
-            report.exchange.response_bytes += data.len() as u64;
+        if let Some(report) = &mut self.report {
+            // hyper asks for the next piece when it has got rid of the last.
+            let piece = match &frame {
+                Poll::Ready(Some(Ok(frame))) => frame.data_ref(),
+                _ => None,
+            };
+            report.stream.holds(piece.is_some());
+            report.exchange.response_bytes += piece.map_or(0, |data| data.len() as u64);
         }
         frame
     }

@@ -11,6 +11,7 @@ mod websocket;
 
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use h2::RecvStream;
@@ -22,6 +23,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, spawn_local};
 
 use super::server::serve;
+use crate::config::EdgeConfig;
 use crate::connection::Connection;
 use crate::fixture::{self, Site, WEB, WEBSECURE, on_a_worker, shared};
 use crate::io::Io;
@@ -51,7 +53,14 @@ struct Whole {
 
 impl Stage {
     fn new(sites: &[Site]) -> Self {
-        let shared = shared(sites);
+        Self::configured(sites, |_| {})
+    }
+
+    fn configured(sites: &[Site], configure: impl FnOnce(&mut EdgeConfig)) -> Self {
+        let mut shared = shared(sites);
+        let mut config = fixture::config();
+        configure(&mut config);
+        shared.config = Arc::new(config);
         let worker = fixture::worker(&shared);
         Self { shared, worker }
     }

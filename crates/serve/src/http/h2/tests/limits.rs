@@ -237,3 +237,29 @@ fn a_worker_that_stops_lets_open_requests_end() {
         client.connection.await.unwrap().unwrap();
     });
 }
+
+#[test]
+fn a_client_that_takes_nothing_is_cut_off_after_write_timeout() {
+    on_a_worker_without_waiting(async {
+        let backend = Backend::new().await;
+        let site = Site::new("acme", "a.test").backend(backend.address());
+        let stage = Stage::configured(&[site], |config| {
+            let mut entry_point = (*config.entry_points[0]).clone();
+            entry_point.timeouts.write = Duration::from_secs(7);
+            config.entry_points[0] = Arc::new(entry_point);
+        });
+        let client = stage.clear().await;
+        let open = client.begin(Request::get("http://a.test/").body(()).unwrap()).await;
+        let mut stream = backend.accept().await;
+        read_head(&mut stream).await.unwrap();
+        let answer =
+            [&b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"[..], &[0; 200_000]].concat();
+        stream.write_all(&answer).await.unwrap();
+        // The window is used up, and never opened again.
+        let _taken_nothing = open.await.unwrap();
+        let begun = tokio::time::Instant::now();
+        client.served.await.unwrap();
+        let waited = begun.elapsed();
+        assert!(waited >= Duration::from_secs(6) && waited < Duration::from_secs(20), "{waited:?}");
+    });
+}
