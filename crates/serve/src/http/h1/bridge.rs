@@ -248,7 +248,11 @@ impl Answering {
             }
             if wire.outbox.is_empty() {
                 let kept = End::Answered { reusable: false, keep_alive: true };
-                return if self.over { Poll::Ready(kept) } else { Poll::Pending };
+                if self.over {
+                    return Poll::Ready(kept);
+                }
+                wire.rest();
+                return Poll::Pending;
             }
             match wire.poll_flush(cx) {
                 Poll::Ready(Ok(())) => {}

@@ -129,8 +129,18 @@ impl<'a> Relay<'a> {
                 Phase::Head(_) | Phase::Body(..) => {}
             }
         }
+        self.rest();
         ready!(self.poll_deadline(cx));
         Poll::Ready(self.timed_out())
+    }
+
+    /// While nothing moves, no buffer is held, but for a request that may have to be sent again.
+    fn rest(&mut self) {
+        self.client.rest();
+        self.upstream.inbox.release();
+        if self.has_begun_answer() || !self.plan.is_repeatable {
+            self.upstream.outbox.release();
+        }
     }
 
     fn move_both(&mut self, cx: &mut Context<'_>) -> Result<(), End> {

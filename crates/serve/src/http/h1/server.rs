@@ -231,7 +231,9 @@ impl Server {
     }
 
     /// After a 101: bytes, no messages.  What was read too early goes first.
-    async fn tunnel(&mut self, mut exchange: Box<Exchange>, backend: Box<Wire>) -> Flow {
+    async fn tunnel(&mut self, mut exchange: Box<Exchange>, mut backend: Box<Wire>) -> Flow {
+        self.wire.rest();
+        backend.rest();
         let half_closed = self.connection.config.timeouts.idle;
         if let Ok(carried) = Box::pin(tunnel(&mut self.wire, *backend, half_closed)).await {
             exchange.request_bytes += carried.up;
