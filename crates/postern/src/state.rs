@@ -137,3 +137,19 @@ impl State {
 fn head(out: &mut String, name: &str, kind: &str, help: &str) {
     let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_postern_that_does_not_serve_yet_is_not_ready() {
+        let published = Arc::new(Published::default());
+        let state = State::new(published.clone(), Vec::new());
+        assert!(!state.is_ready(), "nothing is published");
+        published.replace(postern_snapshot::Snapshot::default());
+        assert!(!state.is_ready(), "nothing listens");
+        let metrics = state.metrics();
+        assert!(metrics.contains("postern_ready 0\n"), "{metrics}");
+    }
+}
