@@ -165,7 +165,7 @@ impl Edge {
         &self.served
     }
 
-    /// Stops it as SIGTERM does.
+    /// The served edge alone, to be joined after a stop.
     pub fn into_served(self) -> postern_serve::Edge {
         self.served
     }
