@@ -7,7 +7,6 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -54,14 +53,8 @@ func (p *pod) makeRoot(ctx context.Context, container *core.Container) (string, 
 		}
 	}
 	program := p.node.options.images[repository(container.Image)].Path
-	target := filepath.Join(root, filepath.Base(program))
-	if _, err := os.Stat(target); err != nil {
-		// A link where possible: programs are large, and pods many.
-		if os.Link(program, target) != nil {
-			if err := copyFile(program, target); err != nil {
-				return "", err
-			}
-		}
+	if err := p.node.programs.place(program, root); err != nil {
+		return "", err
 	}
 	for _, mount := range container.VolumeMounts {
 		for _, volume := range p.object.Spec.Volumes {
@@ -217,21 +210,4 @@ func (s *stamper) Write(data []byte) (int, error) {
 		}
 		s.rest = after
 	}
-}
-
-func copyFile(from, to string) error {
-	source, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer source.Close()
-	target, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o755)
-	if err != nil {
-		return err
-	}
-	if _, err := io.Copy(target, source); err != nil {
-		_ = target.Close()
-		return err
-	}
-	return target.Close()
 }

@@ -1,19 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command supervisor is a Kubernetes cluster on one machine, for tests: etcd, a real kube-apiserver, a real
-// kube-controller-manager, and one node that runs each Pod as a local process with an address of its own. Everything lives
-// in one unnamed network namespace without uplink and dies with this process, however it dies.
+// kube-controller-manager, and one node that runs each Pod as a local process with an address of its own.
 //
-// It must be started in a fresh network namespace (unshare --net, or CLONE_NEWNET).
+//	supervisor start --state DIR …            starts a cluster and returns when it answers
+//	supervisor enter --state DIR -- COMMAND   runs a command in it
+//	supervisor stop --state DIR               ends it and removes DIR
+//	supervisor once --state DIR … -- COMMAND  all three; the cluster dies with this process, however that dies
+//
+// The cluster's first process (serve) is the first of a PID namespace, so the kernel ends everything with it, and of an
+// unnamed network namespace without uplink, so nothing reaches another machine and nothing is left behind.
 package main
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"log"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"syscall"
@@ -39,12 +46,16 @@ const (
 	clientBurst    = 800
 	stopPatience   = 3 * time.Second
 	startPollPause = 50 * time.Millisecond
+	exitUsage      = 64
+	serveCommand   = "serve"
+	becomeCommand  = "become"
 )
 
 // options are the supervisor's flags.
 type options struct {
-	bin   string
-	state string
+	etcd         string
+	controlplane string
+	state        string
 	// images maps an image, by its repository without tag, to a program on this machine.
 	images map[string]image
 }
@@ -55,45 +66,74 @@ type image struct {
 	Args []string `json:"args,omitempty"`
 }
 
+var commands = map[string]func([]string) error{
+	"start": runStart, "stop": runStop, "enter": runEnter, "once": runOnce, serveCommand: runServe,
+	podPause: runPause, podExec: runExec, becomeCommand: runBecome,
+}
+
 func main() {
 	log.SetFlags(log.Ltime | log.Lmicroseconds)
-	if len(os.Args) > 1 && inner[os.Args[1]] != nil {
-		log.Fatal(inner[os.Args[1]](os.Args[2:]))
+	if len(os.Args) < 2 || commands[os.Args[1]] == nil {
+		fmt.Fprintln(os.Stderr, "usage: supervisor start|stop|enter|once --state DIR [flags] [-- COMMAND]")
+		os.Exit(exitUsage)
 	}
-	chosen := parse()
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
-	defer stop()
-	if err := run(ctx, chosen); err != nil {
-		log.Fatalf("cluster: %v", err)
+	err := commands[os.Args[1]](os.Args[2:])
+	var ended *exec.ExitError
+	if errors.As(err, &ended) {
+		// The command's own end, not ours.
+		os.Exit(max(ended.ExitCode(), 1))
+	}
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "cluster: %v\n", err)
+		os.Exit(1)
 	}
 }
 
-func parse() options {
-	bin := flag.String("bin", "", "the folder with the programs etcd and controlplane")
-	state := flag.String("state", "", "the folder for data, logs and the kubeconfig; emptied at the start")
-	images := flag.String("images", "", "a JSON file: image repository to {path, args}")
-	flag.Parse()
-	if *bin == "" || *state == "" {
-		log.Fatal("cluster: --bin and --state are required")
+// parse reads the flags of a command, and returns what stands after them.
+func parse(name string, arguments []string) (options, []string, error) {
+	chosen := options{images: map[string]image{}}
+	flags := flag.NewFlagSet(name, flag.ExitOnError)
+	flags.StringVar(&chosen.etcd, "etcd", "", "the program etcd")
+	flags.StringVar(&chosen.controlplane, "controlplane", "", "the program with kube-apiserver and kube-controller-manager")
+	flags.StringVar(&chosen.state, "state", "", "the folder for data, logs and the kubeconfig; emptied at the start")
+	images := flags.String("images", "", "a JSON file: image repository to {path, args}")
+	if err := flags.Parse(arguments); err != nil {
+		return chosen, nil, err
 	}
-	chosen := options{bin: *bin, state: *state, images: map[string]image{}}
+	if chosen.state == "" {
+		return chosen, nil, errors.New("--state is required")
+	}
 	if *images != "" {
 		text, err := os.ReadFile(*images)
 		if err == nil {
 			err = json.Unmarshal(text, &chosen.images)
 		}
 		if err != nil {
-			log.Fatalf("cluster: --images: %v", err)
+			return chosen, nil, fmt.Errorf("--images: %w", err)
 		}
 	}
-	return chosen
+	return chosen, flags.Args(), nil
+}
+
+// runServe is the cluster itself: the first process of its namespaces.
+func runServe(arguments []string) error {
+	chosen, _, err := parse(serveCommand, arguments)
+	if err != nil {
+		return err
+	}
+	if err := prepareMounts(); err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	return run(ctx, chosen)
 }
 
 func run(ctx context.Context, chosen options) error {
 	if err := prepareNetwork(); err != nil {
 		return fmt.Errorf("network: %w", err)
 	}
-	plane := &processes{bin: chosen.bin, state: chosen.state}
+	plane := &processes{options: chosen}
 	defer plane.stop()
 	if err := plane.startAPI(ctx); err != nil {
 		return err
@@ -121,13 +161,13 @@ func run(ctx context.Context, chosen options) error {
 	if err := writeKubeconfig(kubeconfig, config); err != nil {
 		return err
 	}
-	if err := plane.startControllers(kubeconfig); err != nil {
+	if err := plane.startControllers(ctx, kubeconfig); err != nil {
 		return err
 	}
 	node := newNode(client, chosen)
 	if err := node.run(ctx, func() error {
 		// The file appears last: whoever waits for it finds a cluster that answers.
-		return os.WriteFile(filepath.Join(chosen.state, "ready"), []byte(fmt.Sprint(os.Getpid())), 0o600)
+		return os.WriteFile(filepath.Join(chosen.state, "ready"), []byte("ready\n"), 0o600)
 	}); err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ func prepareNetwork() error {
 		return err
 	}
 	if len(links) > 1 {
-		return errors.New("not a fresh network namespace: start me with unshare --net")
+		return errors.New("not a fresh network namespace")
 	}
 	bridge := &netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: bridgeName}}
 	if err := netlink.LinkAdd(bridge); err != nil {

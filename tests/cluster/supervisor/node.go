@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log"
 	"net"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -21,8 +22,9 @@ import (
 
 // node plays scheduler and kubelet for the one node of the cluster.
 type node struct {
-	client  kubernetes.Interface
-	options options
+	client   kubernetes.Interface
+	options  options
+	programs *programs
 
 	mutex sync.Mutex
 	pods  map[types.UID]*pod
@@ -30,7 +32,10 @@ type node struct {
 }
 
 func newNode(client kubernetes.Interface, chosen options) *node {
-	return &node{client: client, options: chosen, pods: map[types.UID]*pod{}, used: map[string]bool{}}
+	return &node{
+		client: client, options: chosen, programs: newPrograms(filepath.Join(chosen.state, "programs")),
+		pods: map[types.UID]*pod{}, used: map[string]bool{},
+	}
 }
 
 // run registers the node, serves logs, follows pods, calls ready once it does, and stops every pod at the end.

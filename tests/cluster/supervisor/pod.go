@@ -132,7 +132,7 @@ func (p *pod) once(ctx context.Context, container *core.Container, namespace int
 		return err
 	}
 	defer logFile.Close()
-	arguments := append([]string{podExec, fmt.Sprint(namespace), root, known.Path}, known.Args...)
+	arguments := append([]string{podExec, fmt.Sprint(namespace), root, p.user(container), known.Path}, known.Args...)
 	arguments = append(arguments, container.Args...)
 	command := exec.Command("/proc/self/exe", arguments...)
 	command.Env = p.environment(container)
@@ -171,6 +171,17 @@ func (p *pod) terminate(command *exec.Cmd, ended chan struct{}) {
 		_ = command.Process.Kill()
 		<-ended
 	}
+}
+
+// user is the user that the container's or the Pod's security context names, or root.
+func (p *pod) user(container *core.Container) string {
+	if own := container.SecurityContext; own != nil && own.RunAsUser != nil {
+		return fmt.Sprint(*own.RunAsUser)
+	}
+	if all := p.object.Spec.SecurityContext; all != nil && all.RunAsUser != nil {
+		return fmt.Sprint(*all.RunAsUser)
+	}
+	return "0"
 }
 
 // change alters a container's state and reports the pod's.

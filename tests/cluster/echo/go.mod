@@ -1,0 +1,3 @@
+module postern.dev/tests/cluster/echo
+
+go 1.26.0
