@@ -24,6 +24,9 @@ pub struct ServiceSpec {
     /// `ClusterIP` when absent.
     #[serde(default, rename = "type")]
     pub kind: Option<String>,
+    /// The Service's own address; `None` when it is headless.
+    #[serde(default, rename = "clusterIP")]
+    pub cluster_ip: Option<String>,
     /// The name behind `type: ExternalName`.
     #[serde(default)]
     pub external_name: Option<String>,

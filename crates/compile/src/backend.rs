@@ -237,7 +237,15 @@ fn build(
     let mut ready = BTreeSet::new();
     let mut serving = BTreeSet::new();
     let to = Ref::<Service>::new(key.namespace.clone(), key.name.clone());
-    for slice in shop.view.slices(from, &to) {
+    if let ServiceKind::Native(address) = service.kind {
+        if shop.terms.settings.egress.allows(address) {
+            ready.insert(SocketAddr::new(address, port.port));
+        } else {
+            refused.by_egress.insert(address);
+        }
+    }
+    let balances = service.kind == ServiceKind::Endpoints;
+    for slice in shop.view.slices(from, &to).filter(|_| balances) {
         // Endpoints belong to a Service's port by the port's name (Kubernetes EndpointSlice, `ports[].name`).
         for (_, number) in slice.ports.iter().filter(|(name, _)| *name == port.name) {
             for endpoint in slice.endpoints.iter().filter(|e| e.ready || e.serving) {

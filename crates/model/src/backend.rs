@@ -24,6 +24,8 @@ pub enum AppProtocol {
 pub enum ServiceKind {
     /// Endpoints come from EndpointSlices (ClusterIP, NodePort, LoadBalancer, headless).
     Endpoints,
+    /// The Service's own address (`clusterIP`), behind which the cluster balances (`nativeLBByDefault`).
+    Native(IpAddr),
     /// `type: ExternalName`: refused unless the operator allows it.
     ExternalName(Arc<str>),
 }

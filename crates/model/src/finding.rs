@@ -70,6 +70,8 @@ pub enum Reason {
     FileInvalid,
     /// More than a limit allows.
     LimitExceeded,
+    /// Postern may not read something in the cluster that it was told to read.
+    AccessNotGranted,
 }
 
 impl fmt::Display for Reason {

@@ -121,6 +121,15 @@ pub struct Settings {
     pub namespaces: Vec<Arc<str>>,
     /// `providers.kubernetesIngress.allowEmptyServices`: routes without endpoints answer 503, and 404 when false.
     pub allow_empty_services: bool,
+    /// `providers.kubernetesIngress.nativeLBByDefault`: requests go to a Service's own address, not to its endpoints,
+    /// unless its annotation `service.nativelb` says otherwise.
+    pub native_lb_by_default: bool,
+    /// `providers.kubernetesIngress.strictPrefixMatching`: a path of type Prefix matches element by element, as
+    /// Kubernetes has it; if false byte by byte, as in Traefik by default.
+    pub strict_prefix_matching: bool,
+    /// `providers.kubernetesIngress.crossProviderNamespaces`: the namespaces whose objects may name `name@provider`
+    /// in annotations; absent: all, empty: none.
+    pub cross_provider_namespaces: Option<Vec<Arc<str>>>,
     /// References to another namespace of the same tenant (`allowCrossNamespace`).
     pub allow_cross_namespace: bool,
     /// `egress.*`
@@ -138,6 +147,9 @@ impl Default for Settings {
             ingress_class: None,
             namespaces: Vec::new(),
             allow_empty_services: true,
+            native_lb_by_default: false,
+            strict_prefix_matching: true,
+            cross_provider_namespaces: None,
             allow_cross_namespace: false,
             egress: EgressPolicy::default(),
             quarantine_seconds: 24 * 3600,

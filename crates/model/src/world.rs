@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::backend::{EndpointSlice, Service};
 use crate::change::{Change, Changes, Object};
-use crate::claim::ClaimRecord;
+use crate::claim::{ClaimRecord, Unrecorded};
 use crate::finding::Finding;
 use crate::grant::Grant;
 use crate::host::HostPattern;
@@ -56,6 +56,7 @@ pub struct World {
     classes: Named<IngressClass>,
     specs: Named<TenantSpec>,
     claims: BTreeMap<HostPattern, ClaimRecord>,
+    unrecorded: Unrecorded,
     source_findings: BTreeMap<Arc<str>, Vec<Finding>>,
     changes: Changes,
 }
@@ -101,6 +102,7 @@ impl World {
     /// Records claims that a compile settled, so that incumbents stay.
     pub fn record(&mut self, claims: impl IntoIterator<Item = ClaimRecord>) {
         for claim in claims {
+            self.unrecorded.decided(&claim, self.claims.get(&claim.pattern));
             self.claims.insert(claim.pattern.clone(), claim);
         }
     }
@@ -155,6 +157,16 @@ impl World {
         &self.claims
     }
 
+    /// The claims that hold in memory only.
+    pub fn unrecorded(&self) -> &Unrecorded {
+        &self.unrecorded
+    }
+
+    /// The namespaces that are known, by name; in a folder of YAML, one that is only implied is not.
+    pub fn namespaces(&self) -> &BTreeMap<Arc<str>, Arc<Namespace>> {
+        &self.namespaces
+    }
+
     /// Findings that are about no tenant's compiled object: unreadable files, conflicts between Tenant objects, and
     /// routes in namespaces that belong to no tenant.
     pub fn findings(&self) -> impl Iterator<Item = Finding> + '_ {
@@ -195,10 +207,17 @@ impl World {
             Kind::IngressClass => swap(&mut self.classes, name, object.and_then(class)),
             Kind::Tenant => swap(&mut self.specs, name, object.and_then(spec)),
             Kind::HostClaim => {
-                if let Some(Object::HostClaim(_, claim)) = object {
-                    self.claims.insert(claim.pattern.clone(), (*claim).clone());
-                }
                 // A HostClaim that goes does not free its name by itself: the ledger releases and quarantines.
+                let Some(Object::HostClaim(_, claim)) = object else {
+                    self.unrecorded.gone(name);
+                    return Placed::Nowhere;
+                };
+                self.unrecorded.read(name, &claim);
+                // What was recorded comes back from the cluster that it was written to: that is no news.
+                if self.claims.get(&claim.pattern) == Some(&*claim) {
+                    return Placed::Nowhere;
+                }
+                self.claims.insert(claim.pattern.clone(), (*claim).clone());
                 Placed::Claim
             }
             Kind::File => Placed::Nowhere,

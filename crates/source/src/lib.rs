@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A folder of Kubernetes YAML in, a [`World`] out.
+//! A cluster, or a folder of Kubernetes YAML, in; a [`World`] out.
 //!
-//! [`Folder`] reads files and keeps a world in step with them; [`Watch`] says when to look again.  What one object
+//! [`Cluster`] watches the Kubernetes API.  [`Folder`] reads files and keeps a world in step with them; [`Watch`] says when to look again.  What one object
 //! means is decided in `kind`, object by object, without looking anything up; what objects mean together is
 //! `compile`'s business.
 
+mod cluster;
 mod document;
 mod folder;
 mod interner;
@@ -14,6 +15,9 @@ mod watch;
 
 use postern_model::{Settings, World};
 
+pub use cluster::{
+    Access, Batch, Cluster, ClusterError, ClusterOptions, Health, RequestError, Trouble,
+};
 pub use folder::{Folder, FolderError, Summary};
 pub use watch::{Changed, Watch, WatchError};
 

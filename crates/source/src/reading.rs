@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use postern_api::ObjectMeta;
-use postern_model::{Finding, Kind, ObjectKey, Origin, Place, Reason, Severity, Timestamp};
+use postern_model::{
+    Finding, Kind, ObjectKey, Origin, Place, Reason, Settings, Severity, Timestamp,
+};
 
 use crate::interner::Interner;
 
@@ -14,18 +16,18 @@ const DEFAULT_NAMESPACE: &str = "default";
 /// The longest name that Kubernetes allows.
 const MAX_NAME: usize = 253;
 
-/// A reader's place in a file.
+/// A reader's place in a file, or in a cluster.
 pub(crate) struct Reading<'a> {
     /// Shared strings.
     pub(crate) strings: &'a mut Interner,
-    /// The file.
+    /// The file; empty for an object of a cluster.
     pub(crate) file: Arc<str>,
     /// The 1-based line on which the object that is being read starts.
     pub(crate) line: u32,
     /// How many objects of the file came before.
     pub(crate) position: u32,
-    /// The only namespaces whose objects are declared; empty: all.
-    pub(crate) namespaces: &'a [Arc<str>],
+    /// What the operator decided about reading.
+    pub(crate) settings: &'a Settings,
 }
 
 /// How bad, and what.
@@ -33,13 +35,14 @@ pub(crate) type Verdict = (Severity, Reason);
 
 impl<'a> Reading<'a> {
     /// At the start of a file.
-    pub(crate) fn new(
-        file: Arc<str>,
-        strings: &'a mut Interner,
-        namespaces: &'a [Arc<str>],
-    ) -> Self {
+    pub(crate) fn new(file: Arc<str>, strings: &'a mut Interner, settings: &'a Settings) -> Self {
         strings.begin_file();
-        Self { strings, file, line: 1, position: 0, namespaces }
+        Self { strings, file, line: 1, position: 0, settings }
+    }
+
+    /// At an object of a cluster: it stands in no file.
+    pub(crate) fn in_cluster(strings: &'a mut Interner, settings: &'a Settings) -> Self {
+        Self { strings, file: "".into(), line: 1, position: 0, settings }
     }
 
     /// Whether the file's name says that it is JSON.
@@ -55,14 +58,16 @@ impl<'a> Reading<'a> {
         remedy: &'static str,
     ) -> Finding {
         let key = ObjectKey::new(Kind::File, "", self.file.clone());
-        let place = Some(self.place());
+        let place = self.place();
         let origin = Origin { place, ..Origin::bare(key) };
         let (severity, reason) = verdict;
         Finding { severity, reason, origin, field: "".into(), message, remedy }
     }
 
-    fn place(&self) -> Place {
-        Place { file: self.file.clone(), line: self.line, position: self.position }
+    fn place(&self) -> Option<Place> {
+        let Self { file, line, position, .. } = self;
+        let place = || Place { file: file.clone(), line: *line, position: *position };
+        (!file.is_empty()).then(place)
     }
 
     /// Begins an object; nothing if it lives in a namespace that is not read, and a finding if it cannot be told from
@@ -78,7 +83,7 @@ impl<'a> Reading<'a> {
             None | Some("") => DEFAULT_NAMESPACE,
             Some(namespace) => namespace,
         };
-        if namespaced && !self.namespaces.is_empty() && !self.reads(namespace) {
+        if namespaced && !self.reads(namespace) {
             return None;
         }
         let name = metadata.name.as_deref().unwrap_or_default();
@@ -91,7 +96,7 @@ impl<'a> Reading<'a> {
             key: ObjectKey::new(kind, self.strings.share(namespace), given),
             uid: metadata.uid.as_deref().filter(|uid| !uid.is_empty()).map(Into::into),
             created: metadata.creation_timestamp.as_deref().and_then(timestamp),
-            place: Some(self.place()),
+            place: self.place(),
         };
         let mut draft = Draft { origin, findings: Vec::new() };
         if let Some(refusal) = refusal(&draft.origin.key, namespaced) {
@@ -114,7 +119,8 @@ impl<'a> Reading<'a> {
     }
 
     fn reads(&self, namespace: &str) -> bool {
-        self.namespaces.iter().any(|read| **read == *namespace)
+        let namespaces = &self.settings.namespaces;
+        namespaces.is_empty() || namespaces.iter().any(|read| **read == *namespace)
     }
 
     /// A name for an object without one: Kubernetes would refuse it, but hand-written folders have them.

@@ -33,7 +33,7 @@ impl<'a> Source<'a> {
     }
 
     /// Looks at JSON.
-    pub(super) fn json(text: &'a str) -> Self {
+    pub(crate) fn json(text: &'a str) -> Self {
         Self(Text::Json(text))
     }
 

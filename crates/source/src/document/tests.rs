@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use postern_model::{Kind, Object, Reason};
+use postern_model::{Kind, Object, Reason, Settings};
 
 use super::{Contents, read};
 use crate::interner::Interner;
@@ -10,7 +10,7 @@ use crate::reading::Reading;
 
 fn contents_of(file: &str, text: &[u8]) -> Contents {
     let mut strings = Interner::default();
-    read(text, &mut Reading::new(file.into(), &mut strings, &[]))
+    read(text, &mut Reading::new(file.into(), &mut strings, &Settings::default()))
 }
 
 fn yaml(text: &str) -> Contents {

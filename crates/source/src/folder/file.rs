@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use postern_model::{Reason, Severity};
+use postern_model::{Reason, Settings, Severity};
 use rustix::fs::OFlags;
 use zeroize::Zeroizing;
 
@@ -30,8 +30,8 @@ pub(super) struct FileRead {
 }
 
 /// Reads the file `name`.  Whatever is wrong with it is a finding.
-pub(super) fn read(name: Arc<str>, strings: &mut Interner, namespaces: &[Arc<str>]) -> FileRead {
-    let mut reading = Reading::new(name.clone(), strings, namespaces);
+pub(super) fn read(name: Arc<str>, strings: &mut Interner, settings: &Settings) -> FileRead {
+    let mut reading = Reading::new(name.clone(), strings, settings);
     match load(Path::new(&*name)) {
         Ok(Loaded::Bytes(bytes, stamp)) => {
             FileRead { contents: document::read(&bytes, &mut reading), name, stamp }

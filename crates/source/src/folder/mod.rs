@@ -180,9 +180,9 @@ impl Folder {
         names: &[Arc<str>],
         world: &World,
     ) -> Vec<(FileId, document::Contents)> {
-        let namespaces = &world.settings().namespaces;
+        let settings = world.settings();
         let read = |names: &[Arc<str>], strings: &mut Interner| -> Vec<FileRead> {
-            names.iter().map(|name| file::read(name.clone(), strings, namespaces)).collect()
+            names.iter().map(|name| file::read(name.clone(), strings, settings)).collect()
         };
         let [own, other] = &mut self.strings;
         let half = if names.len() < WORTH_A_THREAD { names.len() } else { names.len() / 2 };
@@ -263,8 +263,7 @@ fn about_path(name: Arc<str>, message: String) -> Finding {
 pub(crate) fn load_text(text: &str, world: &mut World) -> Summary {
     let mut strings = Interner::default();
     let name: Arc<str> = "input.yaml".into();
-    let namespaces = world.settings().namespaces.clone();
-    let mut reading = Reading::new(name.clone(), &mut strings, &namespaces);
+    let mut reading = Reading::new(name.clone(), &mut strings, world.settings());
     let contents = document::read(text.as_bytes(), &mut reading);
     let mut catalogue = Catalogue::default();
     let id = catalogue.add(name);

@@ -12,7 +12,7 @@ mod service;
 mod tenant;
 
 use postern_api as api;
-use postern_model::{Finding, Kind, Object, Reason, Severity};
+use postern_model::{Finding, Kind, Object, Reason, Settings, Severity};
 
 use crate::document::{Fault, Source};
 use crate::interner::Interner;
@@ -32,27 +32,38 @@ pub(crate) fn read(
     source: &Source<'_>,
     reading: &mut Reading<'_>,
 ) -> Option<Result<Parsed, Fault>> {
+    kind_of(type_meta).map(|kind| read_kind(kind, source, reading))
+}
+
+/// Reads an object that is known to be of `kind`.
+pub(crate) fn read_kind(
+    kind: Kind,
+    source: &Source<'_>,
+    reading: &mut Reading<'_>,
+) -> Result<Parsed, Fault> {
     /// Reads the object as its API type, then as ours.
     macro_rules! as_kind {
-        ($kind:ident, $module:ident) => {
+        ($kind:ident, $module:ident $(, $settings:ident)?) => {
             source.read::<api::$kind>().map(|object| {
                 let draft = reading.draft(Kind::$kind, &object.metadata);
-                finish(draft, |draft| $module::read(object, draft, reading.strings))
+                finish(draft, |draft| {
+                    $module::read(object, draft, reading.strings $(, reading.$settings)?)
+                })
             })
         };
     }
-    Some(match kind_of(type_meta)? {
+    match kind {
         Kind::Namespace => as_kind!(Namespace, namespace),
         Kind::Secret => as_kind!(Secret, secret),
-        Kind::Service => as_kind!(Service, service),
+        Kind::Service => as_kind!(Service, service, settings),
         Kind::EndpointSlice => as_kind!(EndpointSlice, endpoint_slice),
-        Kind::Ingress => as_kind!(Ingress, ingress),
+        Kind::Ingress => as_kind!(Ingress, ingress, settings),
         Kind::IngressClass => as_kind!(IngressClass, ingress_class),
         Kind::ReferenceGrant => as_kind!(ReferenceGrant, reference_grant),
         Kind::Tenant => as_kind!(Tenant, tenant),
         Kind::HostClaim => as_kind!(HostClaim, host_claim),
-        Kind::File => return None,
-    })
+        Kind::File => Ok(Parsed::default()),
+    }
 }
 
 fn finish(
@@ -117,6 +128,12 @@ fn port_number(number: Option<i64>) -> Option<u16> {
 /// Whether a port's protocol is TCP, which it is unless said otherwise.
 fn is_tcp(protocol: Option<&str>) -> bool {
     present(protocol).is_none_or(|protocol| protocol == "TCP")
+}
+
+/// Whether objects of a namespace may name `name@provider` (`crossProviderNamespaces`).
+fn may_cross_providers(settings: &Settings, namespace: &str) -> bool {
+    let allowed = settings.cross_provider_namespaces.as_deref();
+    allowed.is_none_or(|allowed| allowed.iter().any(|name| **name == *namespace))
 }
 
 /// Shares every string of a list.

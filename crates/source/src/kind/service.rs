@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use postern_api as api;
 use postern_api::Annotations;
-use postern_model::{AppProtocol, Object, Reason, Service, ServiceKind, ServicePort, Severity};
+use postern_model::{
+    AppProtocol, Object, Reason, Service, ServiceKind, ServicePort, Settings, Severity,
+};
 
-use super::{is_tcp, port_number, present};
+use super::{is_tcp, may_cross_providers, port_number, present};
 use crate::interner::Interner;
 use crate::reading::{Draft, Note};
 
@@ -15,9 +17,10 @@ pub(super) fn read(
     service: api::Service,
     draft: &mut Draft,
     strings: &mut Interner,
+    settings: &Settings,
 ) -> Option<Object> {
-    let annotations = annotations(&service.metadata.annotations, draft);
-    let kind = kind(&service.spec, draft);
+    let annotations = annotations(&service.metadata.annotations, draft, settings);
+    let kind = kind(&service.spec, annotations.native, draft);
     let mut ports = Vec::with_capacity(service.spec.ports.len());
     for (index, port) in service.spec.ports.iter().enumerate() {
         if annotations.is_closed || !is_tcp(port.protocol.as_deref()) {
@@ -47,9 +50,12 @@ pub(super) fn read(
     Some(Object::Service(Arc::new(Service { origin, kind, ports, pass_host_header })))
 }
 
-fn kind(spec: &api::ServiceSpec, draft: &mut Draft) -> ServiceKind {
+fn kind(spec: &api::ServiceSpec, native: bool, draft: &mut Draft) -> ServiceKind {
     if spec.kind.as_deref() != Some("ExternalName") {
-        return ServiceKind::Endpoints;
+        // A headless Service has no address of its own; its endpoints are used.
+        let address = spec.cluster_ip.as_deref().filter(|_| native);
+        let address = address.and_then(|address| address.parse().ok());
+        return address.map_or(ServiceKind::Endpoints, ServiceKind::Native);
     }
     let name = spec.external_name.as_deref().unwrap_or_default();
     if name.is_empty() {
@@ -90,12 +96,23 @@ fn app_protocol(said: &str, index: usize, draft: &mut Draft) -> AppProtocol {
 struct ServiceAnnotations {
     scheme: Option<AppProtocol>,
     pass_host_header: bool,
+    /// Requests go to the Service's own address.
+    native: bool,
     /// Something guards the Service that cannot be honoured: it has no port then (I9).
     is_closed: bool,
 }
 
-fn annotations(annotations: &Annotations, draft: &mut Draft) -> ServiceAnnotations {
-    let mut read = ServiceAnnotations { scheme: None, pass_host_header: true, is_closed: false };
+fn annotations(
+    annotations: &Annotations,
+    draft: &mut Draft,
+    settings: &Settings,
+) -> ServiceAnnotations {
+    let mut read = ServiceAnnotations {
+        scheme: None,
+        pass_host_header: true,
+        native: settings.native_lb_by_default,
+        is_closed: false,
+    };
     for (key, value) in &annotations.0 {
         let Some(option) = key.strip_prefix(Annotations::TRAEFIK) else { continue };
         match option {
@@ -115,6 +132,22 @@ fn annotations(annotations: &Annotations, draft: &mut Draft) -> ServiceAnnotatio
                     Reason::Unsupported,
                     note(key, "middlewares are not supported; the Service is closed"),
                 );
+            }
+            "service.serverstransport"
+                if !may_cross_providers(settings, &draft.origin.key.namespace) =>
+            {
+                read.is_closed = true;
+                draft.error(
+                    Reason::RefNotPermitted,
+                    note(
+                        key,
+                        "the namespace may not refer to other providers; the Service is closed",
+                    ),
+                );
+            }
+            // Only the operator lets requests go where endpoints are not looked at; the author may decline.
+            "service.nativelb" if settings.native_lb_by_default => {
+                read.native = value.trim() != "false";
             }
             // Ours verifies by default, which is stricter than any transport can ask for.
             "service.serverstransport" => draft.warning(

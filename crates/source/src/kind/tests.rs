@@ -3,7 +3,8 @@
 mod ingress;
 
 use postern_model::{
-    AppProtocol, ClaimState, Finding, Object, Reason, SecretBytes, ServiceKind, Severity, Timestamp,
+    AppProtocol, ClaimState, Finding, Object, Reason, SecretBytes, ServiceKind, Settings, Severity,
+    Timestamp,
 };
 
 use crate::document;
@@ -12,8 +13,13 @@ use crate::reading::Reading;
 
 /// The only object of a text, if it was not refused, and what was found about it.
 fn read(text: &str) -> (Option<Object>, Vec<Finding>) {
+    read_under(text, &Settings::default())
+}
+
+/// The same, where the operator decided something.
+fn read_under(text: &str, settings: &Settings) -> (Option<Object>, Vec<Finding>) {
     let mut strings = Interner::default();
-    let mut reading = Reading::new("folder/a.yaml".into(), &mut strings, &[]);
+    let mut reading = Reading::new("folder/a.yaml".into(), &mut strings, settings);
     let mut contents = document::read(text.as_bytes(), &mut reading);
     assert!(contents.objects.len() <= 1);
     (contents.objects.pop(), contents.findings)

@@ -55,6 +55,19 @@ pub(super) fn read(
     options
 }
 
+/// What is said about an annotation that names `name@provider`, if there is one.
+pub(super) fn crossing(annotations: &Annotations) -> Option<Note> {
+    let names = |option| {
+        let key = annotations.0.get_key_value(&format!("{}{option}", Annotations::TRAEFIK));
+        key.filter(|(_, value)| list(value).next().is_some()).map(|(key, _)| key)
+    };
+    let key = names("router.middlewares").or_else(|| names("router.tls.options"))?;
+    let message =
+        "the namespace may not refer to other providers; nothing of this Ingress is served";
+    let remedy = "remove the annotation, or ask the operator to list the namespace in crossProviderNamespaces";
+    Some(Note { remedy, ..note(key, message) })
+}
+
 struct Annotation<'a> {
     key: &'a str,
     option: &'a str,

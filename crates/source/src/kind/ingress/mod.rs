@@ -11,10 +11,10 @@ use postern_api as api;
 use postern_api::Annotations;
 use postern_model::{
     BackendUse, CertificateUse, ClassSelection, HostPattern, HttpRoutes, HttpRule, Object,
-    PathMatch, Reason, Ref,
+    PathMatch, Reason, Ref, Settings,
 };
 
-use super::present;
+use super::{may_cross_providers, present};
 use crate::interner::Interner;
 use crate::reading::{Draft, Note};
 use annotations::RouterOptions;
@@ -23,11 +23,20 @@ pub(super) fn read(
     ingress: api::Ingress,
     draft: &mut Draft,
     strings: &mut Interner,
+    settings: &Settings,
 ) -> Option<Object> {
     let annotations = &ingress.metadata.annotations;
-    let options = annotations::read(annotations, draft, strings);
     let class = class(&ingress, strings);
-    let mut reader = Reader { options, rules: Vec::new(), draft, strings };
+    if let Some(note) = annotations::crossing(annotations)
+        && !may_cross_providers(settings, &draft.origin.key.namespace)
+    {
+        // As in Traefik, all of the Ingress is left out, and not only what the annotation guards.
+        draft.error(Reason::RefNotPermitted, note);
+        return Some(routes(draft, class, (Vec::new(), Vec::new())));
+    }
+    let options = annotations::read(annotations, draft, strings);
+    let strict = settings.strict_prefix_matching;
+    let mut reader = Reader { options, strict, rules: Vec::new(), draft, strings };
     let default = reader.default_backend(ingress.spec.default_backend.as_ref());
     for (index, rule) in ingress.spec.rules.iter().enumerate() {
         reader.rule(index, rule, default.as_ref());
@@ -35,10 +44,18 @@ pub(super) fn read(
     reader.rules.shrink_to_fit();
     let rules = std::mem::take(&mut reader.rules);
     let certificates = reader.certificates(&ingress.spec.tls);
+    Some(routes(draft, class, (rules, certificates)))
+}
+
+fn routes(
+    draft: &mut Draft,
+    class: ClassSelection,
+    (rules, certificates): (Vec<HttpRule>, Vec<CertificateUse>),
+) -> Object {
     let mut findings = std::mem::take(&mut draft.findings);
     findings.shrink_to_fit();
     let origin = draft.origin.clone();
-    Some(Object::HttpRoutes(Arc::new(HttpRoutes { origin, class, rules, certificates, findings })))
+    Object::HttpRoutes(Arc::new(HttpRoutes { origin, class, rules, certificates, findings }))
 }
 
 fn class(ingress: &api::Ingress, strings: &mut Interner) -> ClassSelection {
@@ -54,6 +71,8 @@ fn class(ingress: &api::Ingress, strings: &mut Interner) -> ClassSelection {
 /// What the rules of one Ingress have in common, and those read so far.
 struct Reader<'a> {
     options: RouterOptions,
+    /// A path of type Prefix matches element by element.
+    strict: bool,
     rules: Vec<HttpRule>,
     draft: &'a mut Draft,
     strings: &'a mut Interner,

@@ -28,7 +28,8 @@ impl Reader<'_> {
                 PathMatch::Prefix
             }
             (_, "Exact") => PathMatch::Exact,
-            (_, "Prefix") => PathMatch::Prefix,
+            (_, "Prefix") if self.strict => PathMatch::Prefix,
+            (_, "Prefix") => PathMatch::StringPrefix,
             (_, "ImplementationSpecific") => match &self.options.path_matcher {
                 PathMatcher::PathPrefix => PathMatch::StringPrefix,
                 PathMatcher::Path => PathMatch::Exact,

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What has changed since the last time, gathered until it is quiet, but never for long.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use postern_model::{Finding, Object, ObjectKey, World};
+use tokio::time::Instant;
+
+/// No change for so long ends a batch.
+const QUIET: Duration = Duration::from_millis(5);
+/// A batch ends after so long, however many changes follow.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// Changes that belong into a world together.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// What is declared (`Some`) and withdrawn (`None`).
+    pub objects: Vec<(ObjectKey, Option<Object>)>,
+    /// What there is to say about input that is no object, by what it is about.
+    pub notes: Vec<(Arc<str>, Vec<Finding>)>,
+}
+
+impl Batch {
+    /// Brings `world` up to date.
+    pub fn apply(self, world: &mut World) {
+        for (about, findings) in self.notes {
+            world.note(about, findings);
+        }
+        world.apply(self.objects);
+    }
+}
+
+/// A batch in the making.
+#[derive(Debug)]
+pub(super) struct Gathering {
+    objects: BTreeMap<ObjectKey, Option<Object>>,
+    notes: BTreeMap<Arc<str>, Vec<Finding>>,
+    /// About which objects something is noted.
+    noted: HashSet<ObjectKey>,
+    /// When the first and the last change came.
+    since: Option<(Instant, Instant)>,
+    throttle: Duration,
+    /// When the last batch was handed over.
+    last: Option<Instant>,
+}
+
+impl Gathering {
+    pub(super) fn new(throttle: Duration) -> Self {
+        Self {
+            objects: BTreeMap::new(),
+            notes: BTreeMap::new(),
+            noted: HashSet::new(),
+            since: None,
+            throttle,
+            last: None,
+        }
+    }
+
+    /// Declares or withdraws an object.
+    pub(super) fn put(&mut self, key: ObjectKey, object: Option<Object>) {
+        self.objects.insert(key, object);
+        self.stir();
+    }
+
+    /// Says what was found about an object, in place of what was found before.
+    pub(super) fn note_object(&mut self, key: &ObjectKey, findings: Vec<Finding>) {
+        let had = self.noted.contains(key);
+        if findings.is_empty() && !had {
+            return;
+        }
+        if findings.is_empty() {
+            self.noted.remove(key);
+        } else {
+            self.noted.insert(key.clone());
+        }
+        self.note(key.to_string().into(), findings);
+    }
+
+    /// Says something, in place of what was said about the same before.
+    pub(super) fn note(&mut self, about: Arc<str>, findings: Vec<Finding>) {
+        self.notes.insert(about, findings);
+        self.stir();
+    }
+
+    fn stir(&mut self) {
+        let now = Instant::now();
+        self.since = Some((self.since.map_or(now, |(first, _)| first), now));
+    }
+
+    /// When it is to be handed over; nothing while it is empty.
+    pub(super) fn due(&self) -> Option<Instant> {
+        let (first, last) = self.since?;
+        let due = (last + QUIET).min(first + PATIENCE);
+        Some(self.last.map_or(due, |last| due.max(last + self.throttle)))
+    }
+
+    /// Hands over what was gathered.
+    pub(super) fn hand_over(&mut self) -> Batch {
+        self.since = None;
+        self.last = Some(Instant::now());
+        Batch {
+            objects: std::mem::take(&mut self.objects).into_iter().collect(),
+            notes: std::mem::take(&mut self.notes).into_iter().collect(),
+        }
+    }
+}

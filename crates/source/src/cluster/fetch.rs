@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Secrets read by name: once, when something begins to refer to one, or again and again where watching is not granted
+//! or would take too many watches.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::Client;
+use serde_json::value::RawValue;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::sleep;
+
+use super::backoff::{Backoff, jitter};
+use super::contact::Contact;
+use super::error::RequestError;
+use super::event::{self, Item, ItemName};
+use super::informer::{InformerId, News, Word};
+use super::lines::Lines;
+use super::target::Target;
+
+/// How many requests are under way at once.
+const AT_ONCE: usize = 16;
+/// How often a Secret that cannot be watched is read.
+const PERIOD: Duration = Duration::from_secs(30);
+
+/// Reads Secrets.
+#[derive(Clone)]
+pub(super) struct Fetcher {
+    client: Client,
+    outbox: mpsc::Sender<Word>,
+    turns: Arc<Semaphore>,
+}
+
+impl Fetcher {
+    pub(super) fn new(client: Client, outbox: mpsc::Sender<Word>) -> Self {
+        Self { client, outbox, turns: Arc::new(Semaphore::new(AT_ONCE)) }
+    }
+
+    /// Reads a Secret until there is an answer.
+    pub(super) async fn fetch(self, target: Target, name: ItemName, contact: Arc<Contact>) {
+        let mut backoff = Backoff::default();
+        let found = loop {
+            match self.get(&target, &name.name, &contact).await {
+                Ok(item) => break Some(item),
+                Err(RequestError::NotFound | RequestError::Forbidden) => break None,
+                Err(error) => contact.fails(&error),
+            }
+            sleep(backoff.pause()).await;
+        };
+        // Nobody listens any more if this fails, so nobody misses it.
+        let _ = self.outbox.send(Word::Fetched(name, found)).await;
+    }
+
+    /// Reads a Secret for ever, and tells what an informer would.
+    pub(super) async fn poll(self, id: InformerId, target: Target, contact: Arc<Contact>) {
+        let mut backoff = Backoff::default();
+        let Some(name) = target.name.clone() else { return };
+        loop {
+            let news = match self.get(&target, &name, &contact).await {
+                Ok(item) => vec![News::Listing, News::Present(item), News::Listed],
+                Err(RequestError::NotFound) => vec![News::Listing, News::Listed],
+                Err(error @ RequestError::Forbidden) => {
+                    contact.fails(&error);
+                    vec![News::Denied]
+                }
+                Err(error) => {
+                    contact.fails(&error);
+                    sleep(backoff.pause()).await;
+                    continue;
+                }
+            };
+            if !matches!(news[0], News::Denied) {
+                contact.is_well();
+            }
+            backoff.reset();
+            for news in news {
+                if self.outbox.send(Word::News(id, news)).await.is_err() {
+                    return;
+                }
+            }
+            sleep(jitter(PERIOD)).await;
+        }
+    }
+
+    async fn get(
+        &self,
+        target: &Target,
+        name: &str,
+        contact: &Arc<Contact>,
+    ) -> Result<Item, RequestError> {
+        let _turn = self.turns.acquire().await.map_err(|_| RequestError::Stopped)?;
+        let answer = Lines::open(&self.client, &target.object(name), contact).await?;
+        let answer = answer.whole().await?;
+        let object: &RawValue = event::parse(answer.read())?;
+        event::item(object).map(|(item, _)| item)
+    }
+}

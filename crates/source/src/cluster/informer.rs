@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: Apache-2.0
+//! One watch that never ends: it lists, follows, and when that breaks goes on from where it was.
+//!
+//! What it tells is only ever a whole list, or a change since: a list that is cut off, or that is older than what is
+//! known, is told to nobody (I17).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
+
+use super::backoff::{Backoff, jitter};
+use super::connection::Place;
+use super::contact::Contact;
+use super::error::RequestError;
+use super::event::{self, Event, Item, ItemName, Page};
+use super::lines::Lines;
+use super::target::Target;
+use super::version::Version;
+
+/// A watch that lasted so long was no failure.
+const STEADY: Duration = Duration::from_secs(10);
+/// How often it is looked whether access was granted meanwhile.
+const DENIED: Duration = Duration::from_secs(10);
+/// How often it is looked whether the cluster has the kind meanwhile.
+const ABSENT: Duration = Duration::from_secs(30);
+/// An older list that is not empty is believed when it came so often: the cluster was restored from a backup.
+const BELIEVED: u32 = 4;
+
+/// The number of an informer.
+pub(super) type InformerId = u32;
+
+/// What an informer tells.
+#[derive(Debug)]
+pub(super) enum News {
+    /// A list begins; one that had begun before is void.
+    Listing,
+    /// The list is complete.
+    Listed,
+    /// An object is there, in the list or as a change.
+    Present(Item),
+    /// An object is gone.
+    Gone(ItemName),
+    /// The access is not granted.
+    Denied,
+    /// The access is granted again.
+    Granted,
+    /// The cluster does not have the kind.
+    Absent,
+}
+
+/// What is told to the one who asked for it.
+#[derive(Debug)]
+pub(super) enum Word {
+    /// By an informer.
+    News(InformerId, News),
+    /// By a fetch of the Secret of that name: there it is, or it is gone.
+    Fetched(ItemName, Option<Item>),
+}
+
+/// One endless watch.
+pub(super) struct Informer {
+    pub(super) id: InformerId,
+    pub(super) target: Target,
+    pub(super) place: Place,
+    pub(super) contact: Arc<Contact>,
+    pub(super) outbox: mpsc::Sender<Word>,
+    pub(super) state: State,
+}
+
+/// What an informer remembers from one attempt to the next.
+#[derive(Debug)]
+pub(super) struct State {
+    /// Lists come as a stream, unless the server cannot do so.
+    streams: bool,
+    /// Lists come in pages, unless the server forgot where one had ended.
+    paged: bool,
+    /// The version of the kind.
+    version: usize,
+    /// From where the watch goes on.
+    resume: Option<String>,
+    /// The newest version seen.
+    newest: Version,
+    /// How many objects are known.
+    held: usize,
+    /// How many older lists came in a row.
+    outdated: u32,
+    /// How many streamed lists were cut off in a row.
+    cut_off: u32,
+    denied: bool,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            streams: true,
+            paged: true,
+            version: 0,
+            resume: None,
+            newest: Version::default(),
+            held: 0,
+            outdated: 0,
+            cut_off: 0,
+            denied: false,
+        }
+    }
+}
+
+impl Informer {
+    /// Watches until nobody listens any more.
+    pub(super) async fn run(&mut self) {
+        let mut backoff = Backoff::default();
+        loop {
+            let began = Instant::now();
+            let ended = self.follow().await;
+            if began.elapsed() > STEADY {
+                backoff.reset();
+            }
+            let reaction = match ended {
+                Ok(()) => Ok(None),
+                Err(RequestError::Stopped) => return,
+                Err(error) => self.react(&error).await,
+            };
+            let Ok(pause) = reaction else { return };
+            sleep(pause.map_or_else(|| backoff.pause(), jitter)).await;
+        }
+    }
+
+    /// Lists if need be, then watches until that ends.
+    async fn follow(&mut self) -> Result<(), RequestError> {
+        if self.state.resume.is_none() && !self.state.streams {
+            self.list().await?;
+        }
+        self.watch().await
+    }
+
+    /// Prepares the next attempt; says how long to wait if that is not to be as usual.
+    async fn react(&mut self, error: &RequestError) -> Result<Option<Duration>, RequestError> {
+        let state = &mut self.state;
+        match error {
+            RequestError::Expired if state.resume.is_none() => state.paged = false,
+            RequestError::Expired => {
+                // Nothing is wrong: history is only kept for a while.
+                state.resume = None;
+                return Ok(None);
+            }
+            RequestError::Outdated => state.resume = None,
+            RequestError::Forbidden => {
+                self.contact.fails(error);
+                if !std::mem::replace(&mut state.denied, true) {
+                    self.tell(News::Denied).await?;
+                }
+                return Ok(Some(DENIED));
+            }
+            RequestError::NotFound if self.target.is_optional() => return self.is_missing().await,
+            _ => {}
+        }
+        self.contact.fails(error);
+        Ok(None)
+    }
+
+    /// Tries the next version; when none is there, the cluster does not have the kind.  What was known stays: a kind is
+    /// removed after its objects, whose end is told.
+    async fn is_missing(&mut self) -> Result<Option<Duration>, RequestError> {
+        self.state.resume = None;
+        self.state.version += 1;
+        if self.state.version < self.target.versions() {
+            return Ok(Some(Duration::ZERO));
+        }
+        self.state.version = 0;
+        if self.state.held == 0 {
+            self.contact.is_missing();
+            self.tell(News::Absent).await?;
+        }
+        Ok(Some(ABSENT))
+    }
+
+    /// Reads all pages of a list.
+    async fn list(&mut self) -> Result<(), RequestError> {
+        self.tell(News::Listing).await?;
+        let mut count = 0;
+        let mut next = String::new();
+        loop {
+            let url = self.target.list(self.state.version, self.state.paged, &next);
+            let answer = Lines::open(&self.place.client, &url, &self.contact).await?;
+            let answer = answer.whole().await?;
+            let page: Page<'_> = event::parse(answer.read())?;
+            for object in page.items.unwrap_or_default() {
+                count += 1;
+                self.tell(News::Present(event::item(object)?.0)).await?;
+            }
+            next = page.metadata.next.unwrap_or_default();
+            if next.is_empty() {
+                self.state.paged = true;
+                return self.complete(count, page.metadata.resource_version).await;
+            }
+        }
+    }
+
+    /// Watches; without a place to go on from, the watch begins with a list.
+    async fn watch(&mut self) -> Result<(), RequestError> {
+        let from = self.state.resume.clone();
+        let url = self.target.watch(self.state.version, from.as_deref());
+        let mut lines = match Lines::open(&self.place.client, &url, &self.contact).await {
+            Err(RequestError::Status { code: 400 | 422 }) if from.is_none() => {
+                self.state.streams = false;
+                return self.list().await;
+            }
+            lines => lines?,
+        };
+        if std::mem::take(&mut self.state.denied) {
+            self.tell(News::Granted).await?;
+        }
+        // How many objects the list has so far, as long as it lasts.
+        let mut listed = None;
+        if from.is_none() {
+            self.tell(News::Listing).await?;
+            listed = Some(0_usize);
+        } else {
+            self.contact.is_well();
+        }
+        loop {
+            let line = match lines.next().await {
+                Ok(Some(line)) => line,
+                ended => {
+                    if listed.is_some() {
+                        self.is_cut_off();
+                    }
+                    return ended.map(drop);
+                }
+            };
+            let event = event::read(line)?;
+            self.take(event, &mut listed).await?;
+        }
+    }
+
+    /// A server, or something before it, that never gets to the end of a stream may do so with pages.
+    fn is_cut_off(&mut self) {
+        self.state.cut_off += 1;
+        self.state.streams = self.state.cut_off < 3;
+    }
+
+    async fn take(&mut self, event: Event, listed: &mut Option<usize>) -> Result<(), RequestError> {
+        let count = listed.as_mut().unwrap_or(&mut self.state.held);
+        let (news, version) = match event {
+            Event::Added(item, version) => {
+                *count += 1;
+                (Some(News::Present(item)), version)
+            }
+            Event::Modified(item, version) => (Some(News::Present(item)), version),
+            Event::Deleted(name, version) => {
+                *count = count.saturating_sub(1);
+                (Some(News::Gone(name)), version)
+            }
+            Event::Bookmark { version, ends_list } => {
+                if ends_list && let Some(count) = listed.take() {
+                    return self.complete(count, version).await;
+                }
+                (None, version)
+            }
+        };
+        if listed.is_none() {
+            let read = Version::read(&version);
+            // A server that stands before where we have been is another one, or was restored: its watch would be silent
+            // about all that happens until it gets there.
+            if read.is_older_than(self.state.newest) {
+                return Err(RequestError::Outdated);
+            }
+            self.state.newest = read;
+            self.state.resume = Some(version);
+        }
+        match news {
+            Some(news) => self.tell(news).await,
+            None => Ok(()),
+        }
+    }
+
+    /// A list is complete: it is told, unless it is not to be trusted.
+    async fn complete(&mut self, count: usize, version: String) -> Result<(), RequestError> {
+        let read = Version::read(&version);
+        let state = &mut self.state;
+        if state.held > 0 && read.is_older_than(state.newest) {
+            state.outdated += 1;
+            // Nothing at all, and older than something: that is a server without its data.
+            if count == 0 || state.outdated < BELIEVED {
+                return Err(RequestError::Outdated);
+            }
+        }
+        state.outdated = 0;
+        state.cut_off = 0;
+        state.denied = false;
+        state.held = count;
+        state.newest = read;
+        state.resume = Some(version);
+        self.contact.is_well();
+        self.tell(News::Listed).await
+    }
+
+    async fn tell(&self, news: News) -> Result<(), RequestError> {
+        let word = Word::News(self.id, news);
+        self.outbox.send(word).await.map_err(|_| RequestError::Stopped)
+    }
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Requests to the API server, and their answers line by line or as a whole, within bounded memory.
+//!
+//! What comes may hold private keys, so every buffer here is wiped.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Request;
+use http_body_util::BodyExt;
+use kube::Client;
+use kube::client::Body;
+use serde::Deserialize;
+use tokio::time::timeout;
+use zeroize::Zeroizing;
+
+use super::contact::Contact;
+use super::error::RequestError;
+use crate::MAX_DOCUMENT_BYTES;
+
+/// For how long an answer may be awaited.
+const ANSWER: Duration = Duration::from_secs(30);
+/// For how long a watch may say nothing: a server tells where it stands once a minute.
+const SILENCE: Duration = Duration::from_secs(150);
+/// The most bytes of one page of a list.
+const MAX_PAGE: usize = 256 << 20;
+/// What a buffer begins with.
+const BUFFER: usize = 32 << 10;
+/// The most bytes of an error's explanation.
+const MAX_STATUS: usize = 64 << 10;
+
+/// An answer on its way.
+pub(super) struct Lines {
+    body: Body,
+    buffer: Wiped,
+    /// Where the next line begins.
+    start: usize,
+    /// Up to where no line ends.
+    searched: usize,
+    contact: Arc<Contact>,
+}
+
+impl Lines {
+    /// Asks for `path`.
+    pub(super) async fn open(
+        client: &Client,
+        path: &str,
+        contact: &Arc<Contact>,
+    ) -> Result<Self, RequestError> {
+        let request = Request::get(path)
+            .header("accept", "application/json")
+            .body(Body::empty())
+            .map_err(|_| RequestError::Unreadable)?;
+        let answer = timeout(ANSWER, client.send(request)).await;
+        let answer = answer.map_err(|_| RequestError::Silent(ANSWER))?;
+        let answer = answer.map_err(RequestError::Connection)?;
+        contact.touch();
+        let status = answer.status();
+        let body = answer.into_body();
+        let contact = contact.clone();
+        let mut lines =
+            Self { body, buffer: Wiped::with_capacity(BUFFER), start: 0, searched: 0, contact };
+        if status.is_success() {
+            return Ok(lines);
+        }
+        // A 410 may hide in the explanation of another code.
+        let said =
+            lines.fill_to_end(MAX_STATUS).await.ok().and_then(|()| code(lines.buffer.read()));
+        Err(RequestError::from_code(said.unwrap_or(status.as_u16())))
+    }
+
+    /// The next line, without its end; nothing when there are no more.
+    pub(super) async fn next(&mut self) -> Result<Option<&[u8]>, RequestError> {
+        loop {
+            let unseen = self.buffer.read().get(self.searched..).unwrap_or(&[]);
+            if let Some(length) = memchr::memchr(b'\n', unseen) {
+                let end = self.searched + length;
+                let line = self.start..end;
+                (self.start, self.searched) = (end + 1, end + 1);
+                if line.is_empty() {
+                    continue;
+                }
+                return Ok(Some(&self.buffer.read()[line]));
+            }
+            self.buffer.forget(self.start);
+            self.start = 0;
+            self.searched = self.buffer.read().len();
+            // What a broken connection leaves of a line is no line.
+            if !self.fill(MAX_DOCUMENT_BYTES, SILENCE).await? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// All that comes.
+    pub(super) async fn whole(mut self) -> Result<Whole, RequestError> {
+        self.fill_to_end(MAX_PAGE).await?;
+        Ok(Whole(self.buffer))
+    }
+
+    async fn fill_to_end(&mut self, limit: usize) -> Result<(), RequestError> {
+        while self.fill(limit, ANSWER).await? {}
+        Ok(())
+    }
+
+    /// Takes in what comes next; says whether there was anything.
+    async fn fill(&mut self, limit: usize, patience: Duration) -> Result<bool, RequestError> {
+        let frame = timeout(patience, self.body.frame()).await;
+        let Some(frame) = frame.map_err(|_| RequestError::Silent(patience))? else {
+            return Ok(false);
+        };
+        let frame = frame.map_err(RequestError::Connection)?;
+        self.contact.touch();
+        if let Some(data) = frame.data_ref() {
+            if self.buffer.read().len() + data.len() > limit {
+                return Err(RequestError::TooLarge);
+            }
+            self.buffer.append(data);
+        }
+        Ok(true)
+    }
+}
+
+/// A whole answer.
+pub(super) struct Whole(Wiped);
+
+impl Whole {
+    /// Its bytes.
+    pub(super) fn read(&self) -> &[u8] {
+        self.0.read()
+    }
+}
+
+/// The code of a `Status`.
+pub(super) fn code(text: &[u8]) -> Option<u16> {
+    #[derive(Deserialize)]
+    struct Status {
+        code: Option<u16>,
+    }
+    serde_json::from_slice::<Status>(text).ok()?.code.filter(|code| *code >= 400)
+}
+
+/// Bytes that grow without leaving copies behind.
+struct Wiped(Zeroizing<Vec<u8>>);
+
+impl Wiped {
+    fn with_capacity(capacity: usize) -> Self {
+        Self(Zeroizing::new(Vec::with_capacity(capacity)))
+    }
+
+    fn read(&self) -> &[u8] {
+        &self.0
+    }
+
+    fn append(&mut self, data: &[u8]) {
+        let needed = self.0.len() + data.len();
+        if needed > self.0.capacity() {
+            let mut larger = Zeroizing::new(Vec::with_capacity(needed.next_power_of_two()));
+            larger.extend_from_slice(&self.0);
+            self.0 = larger;
+        }
+        self.0.extend_from_slice(data);
+    }
+
+    /// Drops the first bytes, and the room that one large object took.
+    fn forget(&mut self, count: usize) {
+        let rest = self.0.len() - count;
+        if self.0.capacity() > 8 * BUFFER && rest <= BUFFER {
+            let mut smaller = Zeroizing::new(Vec::with_capacity(BUFFER));
+            smaller.extend_from_slice(&self.0[count..]);
+            self.0 = smaller;
+        } else if count > 0 {
+            self.0.copy_within(count.., 0);
+            self.0.truncate(rest);
+        }
+    }
+}
