@@ -52,7 +52,10 @@ pub(crate) struct Running {
 
 impl Running {
     /// Reads the folders, compiles and publishes them, and only then opens the entry points (I18).
-    pub(crate) async fn start(config: Config, folders: &[PathBuf]) -> anyhow::Result<(Self, Edge)> {
+    pub(crate) async fn start(
+        mut config: Config,
+        folders: &[PathBuf],
+    ) -> anyhow::Result<(Self, Edge)> {
         let log = Log::new(config.log_level);
         let entry_points = config.settings.entry_points.clone();
         let published = Arc::new(Published::default());
@@ -61,6 +64,7 @@ impl Running {
         if let Some(address) = config.admin {
             let address = admin::start(address, state.clone(), log).await?;
             log.info(format!("admin listens on {address}"));
+            config.edge.upstream.own_sockets.push(address);
         }
         let changes = changes::watch(folders, log);
         let found = BTreeSet::new();

@@ -229,6 +229,27 @@ fn the_admin_server_tells_what_is_served() {
 }
 
 #[test]
+fn no_backend_of_a_tenant_is_the_admin_server_or_an_entry_point() {
+    let backend = started::backend("first");
+    let folder = folder(&[("shop.yaml", &shop("acme", "127.0.0.1", backend.port()))]);
+    let postern = Postern::serve(folder.path());
+    assert_eq!(get(postern.web, "shop.acme.test", "/metrics").1, "first");
+    for own in [postern.admin, postern.web] {
+        let manifest = shop("acme", "127.0.0.1", own.port());
+        fs::write(folder.path().join("shop.yaml"), manifest).expect("the file is written");
+        wait_for("the other endpoint is asked", || {
+            get(postern.web, "shop.acme.test", "/metrics").0 != 200
+        });
+        assert_eq!(get(postern.web, "shop.acme.test", "/metrics").0, 502);
+        let manifest = shop("acme", "127.0.0.1", backend.port());
+        fs::write(folder.path().join("shop.yaml"), manifest).expect("the file is written");
+        wait_for("the first is asked again", || {
+            get(postern.web, "shop.acme.test", "/metrics").0 == 200
+        });
+    }
+}
+
+#[test]
 fn a_signal_drains_and_a_second_one_ends_at_once() {
     let backend = started::silent_backend();
     let folder = folder(&[("shop.yaml", &shop("acme", "127.0.0.1", backend.port()))]);

@@ -119,6 +119,8 @@ pub struct UpstreamConfig {
     pub idle_timeout: Duration,
     /// Idle connections kept per worker, tenant and endpoint (`maxIdleConnsPerHost`, 200).
     pub max_idle_per_endpoint: usize,
+    /// Sockets on which this process listens, whatever else may be dialled: the admin server's; an edge adds its own.
+    pub own_sockets: Vec<SocketAddr>,
 }
 
 impl Default for UpstreamConfig {
@@ -130,6 +132,7 @@ impl Default for UpstreamConfig {
             response_header_timeout: Duration::ZERO,
             idle_timeout: Duration::from_secs(90),
             max_idle_per_endpoint: 200,
+            own_sockets: Vec::new(),
         }
     }
 }

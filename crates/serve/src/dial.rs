@@ -6,7 +6,7 @@
 
 use std::cell::OnceCell;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -56,6 +56,12 @@ pub(crate) enum DialError {
         /// What the kernel said.
         #[source]
         source: io::Error,
+    },
+    /// It is this very process that listens there.
+    #[error("{endpoint} is a socket of this process")]
+    Ourselves {
+        /// Which endpoint.
+        endpoint: SocketAddr,
     },
     /// The handshake: the certificate is not one that is trusted for the backend's name, most of the time.
     #[error("no TLS with {endpoint}")]
@@ -110,6 +116,11 @@ async fn connect(
         Ok(tcp)
     });
     let tcp = tcp.map_err(|source| DialError::Connect { endpoint, source })?;
+    // Before a byte is sent: a route to an entry point would go round for ever, one to the admin server shows it to
+    // everybody (I14).
+    if is_ourselves(&upstream.own_sockets, &tcp) {
+        return Err(DialError::Ourselves { endpoint });
+    }
     if backend.protocol != AppProtocol::Https {
         return Ok(Io::from(tcp));
     }
@@ -118,6 +129,21 @@ async fn connect(
     let connector = TlsConnector::from(tls.config(upstream).await?);
     let stream = connector.connect(name, tcp).await;
     stream.map(Io::from).map_err(|source| DialError::Handshake { endpoint, source })
+}
+
+/// Whether the other end of a connection is one of these sockets, under whichever of this machine's addresses.
+fn is_ourselves(own: &[SocketAddr], tcp: &TcpStream) -> bool {
+    let Ok(peer) = tcp.peer_addr() else { return false };
+    let address = peer.ip().to_canonical();
+    own.iter().filter(|own| own.port() == peer.port()).any(|own| {
+        own.ip().to_canonical() == address
+            || own.ip().is_unspecified() && (address.is_loopback() || is_here(tcp, address))
+    })
+}
+
+/// A connection between two processes of one machine has the same address at both ends.
+fn is_here(tcp: &TcpStream, address: IpAddr) -> bool {
+    tcp.local_addr().is_ok_and(|local| local.ip().to_canonical() == address)
 }
 
 impl BackendTls {

@@ -73,7 +73,7 @@ pub enum StartError {
 
 impl Edge {
     /// Binds every address of every entry point, then starts the workers.  Nothing is left behind where it fails.
-    pub fn start(config: EdgeConfig, published: Arc<Published>) -> Result<Self, StartError> {
+    pub fn start(mut config: EdgeConfig, published: Arc<Published>) -> Result<Self, StartError> {
         check(&config)?;
         let mut sockets: Vec<Vec<Listener>> = (0..config.workers).map(|_| Vec::new()).collect();
         let mut addresses = Vec::new();
@@ -81,6 +81,8 @@ impl Edge {
             let bound = bind(id, entry_point, &mut sockets)?;
             addresses.push((entry_point.name.clone(), bound));
         }
+        // A tenant whose backend is one of these would make one request go round until no descriptor is left.
+        config.upstream.own_sockets.extend(addresses.iter().flat_map(|(_, bound)| bound));
         let names = config.entry_points.iter().map(|entry_point| entry_point.name.clone());
         let metrics = Arc::new(Metrics::new(names));
         let log = config.access_log.as_ref().map(|(format, file)| {

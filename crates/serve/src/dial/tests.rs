@@ -134,3 +134,30 @@ fn what_does_not_answer_is_given_up_after_the_dial_timeout() {
         assert!(begun.elapsed() >= Duration::from_secs(30));
     });
 }
+
+#[test]
+fn a_socket_of_this_process_is_no_backend_under_any_of_its_addresses() {
+    on_a_worker(async {
+        let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let clear =
+            Backend { protocol: AppProtocol::Http, ..backend(([127, 0, 0, 1], port).into()) };
+        for (own, dialled, expected) in [
+            ("127.0.0.1", "127.0.0.1", true),
+            ("127.0.0.1", "::ffff:127.0.0.1", true),
+            ("127.0.0.1", "127.0.0.2", false),
+            ("0.0.0.0", "127.0.0.2", true),
+            ("0.0.0.0", "0.0.0.0", true),
+            ("::", "127.0.0.1", true),
+        ] {
+            let own_sockets = vec![SocketAddr::new(own.parse().unwrap(), port)];
+            let upstream = UpstreamConfig { own_sockets, ..UpstreamConfig::default() };
+            let endpoint = SocketAddr::new(dialled.parse().unwrap(), port);
+            let made = connect(&upstream, &BackendTls::default(), &clear, endpoint).await;
+            let refused = matches!(made, Err(DialError::Ourselves { .. }));
+            assert_eq!(refused, expected, "{dialled}, where this process listens on {own}");
+            let free = UpstreamConfig::default();
+            assert!(connect(&free, &BackendTls::default(), &clear, endpoint).await.is_ok());
+        }
+    });
+}
