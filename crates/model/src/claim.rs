@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Recorded claims to hostnames: the memory by which incumbents stay.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::host::HostPattern;
@@ -28,4 +29,72 @@ pub enum ClaimState {
     Held,
     /// Given up at that time: dark for everyone but its last tenant until the quarantine ends.
     Released(Timestamp),
+}
+
+/// Which claims hold in memory only: what their HostClaims said when they were last read, if there are any.  Who
+/// records a claim changes the HostClaim only if it still says that: whatever else it says has won.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unrecorded {
+    pending: BTreeMap<HostPattern, Option<ClaimRecord>>,
+    /// Patterns by the names of their HostClaims.
+    objects: BTreeMap<Arc<str>, HostPattern>,
+}
+
+impl Unrecorded {
+    /// Every claim that is not recorded as it is now, with what is recorded.
+    pub fn iter(&self) -> impl Iterator<Item = (&HostPattern, Option<&ClaimRecord>)> {
+        self.pending.iter().map(|(pattern, recorded)| (pattern, recorded.as_ref()))
+    }
+
+    /// A compile decided on a claim, which was `before`.
+    pub(crate) fn decided(&mut self, claim: &ClaimRecord, before: Option<&ClaimRecord>) {
+        if before != Some(claim) {
+            self.pending.entry(claim.pattern.clone()).or_insert_with(|| before.cloned());
+        }
+    }
+
+    /// A HostClaim was read.
+    pub(crate) fn read(&mut self, object: &Arc<str>, claim: &ClaimRecord) {
+        self.pending.remove(&claim.pattern);
+        self.objects.insert(object.clone(), claim.pattern.clone());
+    }
+
+    /// A HostClaim is gone, which frees no name: what it said is to be recorded again.
+    pub(crate) fn gone(&mut self, object: &str) {
+        if let Some(pattern) = self.objects.remove(object) {
+            self.pending.insert(pattern, None);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claim(epoch: u64) -> ClaimRecord {
+        ClaimRecord {
+            pattern: HostPattern::parse("shop.acme.test").unwrap(),
+            namespace: "acme".into(),
+            namespace_uid: None,
+            epoch,
+            state: ClaimState::Held,
+        }
+    }
+
+    #[test]
+    fn what_a_claim_is_based_on_is_what_was_read_last() {
+        let mut unrecorded = Unrecorded::default();
+        let name = "h.shop.acme.test".into();
+        unrecorded.read(&name, &claim(1));
+        unrecorded.decided(&claim(1), Some(&claim(1)));
+        assert_eq!(unrecorded.iter().count(), 0);
+        unrecorded.decided(&claim(2), Some(&claim(1)));
+        unrecorded.decided(&claim(3), Some(&claim(2)));
+        let recorded: Vec<_> = unrecorded.iter().map(|(_, recorded)| recorded.cloned()).collect();
+        assert_eq!(recorded, [Some(claim(1))]);
+        unrecorded.read(&name, &claim(3));
+        assert_eq!(unrecorded.iter().count(), 0);
+        unrecorded.gone(&name);
+        assert_eq!(unrecorded.iter().map(|(_, r)| r.cloned()).collect::<Vec<_>>(), [None]);
+    }
 }
