@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The project's own commands, run as `cargo xtask NAME`: test, floors, golden, bench, fuzz.
+//! The project's own commands, run as `cargo xtask NAME`: test, floors, golden, crds, cluster, bench, fuzz.
 
 mod bench;
+mod cluster;
+mod crds;
 mod floors;
 mod fuzz;
 mod golden;
@@ -38,6 +40,16 @@ enum Command {
     Floors,
     /// Rewrites the results in tests/golden/**/*.yaml from what the code does now; read the diff before you commit it.
     Golden,
+    /// Writes deploy/charts/postern/crds from the types in crates/api/src/crd.
+    Crds,
+    /// A real Kubernetes API on this machine (needs Go and root).
+    Cluster {
+        /// The folder for the cluster's data, logs and kubeconfig; several clusters are several folders.
+        #[arg(long, global = true, value_name = "FOLDER")]
+        state: Option<std::path::PathBuf>,
+        #[command(subcommand)]
+        verb: cluster::Verb,
+    },
     /// Measures Postern beside nginx on one core and prints the ratios; `cargo xtask bench -- --help` lists more.
     Bench {
         /// Shorter runs and a smaller folder: to see that everything works, not to quote figures.
@@ -69,7 +81,14 @@ fn main() -> ExitCode {
         Command::Test { quick } => test::run(quick),
         Command::Floors => floors::run(),
         Command::Golden => golden::run(),
+        Command::Crds => crds::run(),
         Command::Bench { quick, only, out, rest } => bench::run(quick, &only, out, &rest),
+        Command::Cluster { state, verb } => {
+            return cluster::run(&verb, state).unwrap_or_else(|error| {
+                eprintln!("error: {error:#}");
+                ExitCode::FAILURE
+            });
+        }
         Command::Fuzz { seconds, only } => fuzz::run(seconds, only.as_deref()),
     };
     match outcome {

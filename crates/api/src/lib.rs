@@ -4,6 +4,7 @@
 //! One file per kind.  Unknown fields are ignored, and everything that Kubernetes allows to be absent (or null) may
 //! be.  What a value means is decided in `source`.
 
+pub mod crd;
 mod endpoint_slice;
 mod host_claim;
 mod ingress;
