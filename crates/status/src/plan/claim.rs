@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Recording claims: HostClaims are the durable form of the ledger.
+//!
+//! A claim that a compile decides on is in force on the replica that decided, at once; other replicas decide alike, by
+//! the age of the objects, until it is recorded.  The leader records it by *creating* an object whose name follows from
+//! the hostname: of two that race, the API server lets one win, and the loser reads the winner's object.  A claim that
+//! changes is written only over exactly the state that the decision was based on (compare and swap, by what the object
+//! said and by its version): whatever else it says has won, comes back through the watch, and is decided on anew.
+
+use std::sync::Arc;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use jiff::Timestamp;
+use postern_api::crd::{self, HostClaim, HostClaimSpec, HostClaimState, HostClaimStatus};
+use postern_model::{ClaimRecord, ClaimState, HostPattern};
+use serde_json::json;
+
+use super::condition::{self, Told};
+use crate::facts::{Claim, Facts};
+use crate::seen::Seen;
+use crate::task::{Target, Task, Write};
+
+/// The name of the one object that can record the claim to a name.
+pub(crate) fn object_name(pattern: &HostPattern) -> String {
+    crd::object_name(&pattern.to_string(), hexadecimal)
+}
+
+/// The first 32 bytes' worth of a SHA-256, in hexadecimal.
+pub(crate) fn hexadecimal(text: &str) -> String {
+    use std::fmt::Write;
+    digest(&SHA256, text.as_bytes()).as_ref().iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+/// What to do next about a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Create the object.
+    Create,
+    /// Write the spec.
+    Spec,
+    /// Write the status.
+    Status,
+    /// It is recorded, or something else is, or nothing can be known yet.
+    Nothing,
+}
+
+/// What to do about a claim, given what the decision was based on and what its object says now.
+pub(crate) fn next(
+    wanted: &ClaimRecord,
+    recorded: Option<&ClaimRecord>,
+    now: Option<&ClaimRecord>,
+) -> Step {
+    let Some(now) = now else {
+        // A quarantine that nobody recorded, or whose record the operator deleted, is kept in memory only: an object
+        // that is created is held until its status is written.
+        let is_held = wanted.state == ClaimState::Held;
+        return if recorded.is_none() && is_held { Step::Create } else { Step::Nothing };
+    };
+    let same_spec = |a: &ClaimRecord| ClaimRecord { state: now.state, ..a.clone() } == *now;
+    let Some(recorded) = recorded else { return Step::Nothing };
+    if now == wanted || now.epoch > wanted.epoch {
+        Step::Nothing
+    } else if same_spec(wanted) && (recorded == now || recorded.state == now.state) {
+        // Only the status is missing: by intent, or since the spec was written a moment ago.
+        Step::Status
+    } else if recorded == now {
+        Step::Spec
+    } else {
+        Step::Nothing
+    }
+}
+
+/// What an object records; nothing if nobody could read it.
+pub(crate) fn record(claim: &HostClaim) -> Option<ClaimRecord> {
+    let released = claim.status.as_ref().and_then(|status| status.released_at.as_deref());
+    let state = match released {
+        None => ClaimState::Held,
+        Some(text) => {
+            let time: Timestamp = text.parse().ok()?;
+            ClaimState::Released(postern_model::Timestamp(time.as_second()))
+        }
+    };
+    Some(ClaimRecord {
+        pattern: HostPattern::parse(&claim.spec.host).ok()?,
+        namespace: claim.spec.namespace.as_str().into(),
+        namespace_uid: claim.spec.namespace_uid.as_deref().map(Into::into),
+        epoch: u64::try_from(claim.spec.epoch).ok()?,
+        state,
+    })
+}
+
+fn spec(wanted: &ClaimRecord) -> HostClaimSpec {
+    HostClaimSpec {
+        host: wanted.pattern.to_string(),
+        namespace: wanted.namespace.to_string(),
+        namespace_uid: wanted.namespace_uid.as_deref().map(Into::into),
+        epoch: i64::try_from(wanted.epoch).unwrap_or(i64::MAX).max(1),
+    }
+}
+
+/// Writes of claims that are in memory only.
+pub(crate) fn plan(facts: &Facts, seen: &Seen, now: Timestamp) -> Vec<Task> {
+    facts.claims.iter().filter_map(|claim| write(facts, seen, claim, now)).collect()
+}
+
+fn write(facts: &Facts, seen: &Seen, claim: &Claim, now: Timestamp) -> Option<Task> {
+    let Claim { wanted, recorded } = claim;
+    let name = object_name(&wanted.pattern);
+    let object = seen.claims.get(&*name);
+    let present = match object {
+        None => None,
+        Some(object) => Some(record(object)?),
+    };
+    let write = match (next(wanted, recorded.as_ref(), present.as_ref()), object) {
+        (Step::Create, _) => Write::CreateClaim(Box::new(HostClaim::new(&name, spec(wanted)))),
+        (Step::Spec, Some(object)) => Write::ClaimSpec(json!({
+            "metadata": {"resourceVersion": object.metadata.resource_version},
+            "spec": spec(wanted),
+        })),
+        (Step::Status, Some(object)) => {
+            let released = match wanted.state {
+                ClaimState::Held => None,
+                ClaimState::Released(at) => Some(condition::text(at)),
+            };
+            let status = status(object, released, now);
+            status_patch(object, &status)
+        }
+        _ => return None,
+    };
+    let tenant = facts.tenant_of(&wanted.namespace);
+    Some(Task { target: Target::Claim(name), tenant, write })
+}
+
+/// Writes of what people read on HostClaims, and of UIDs that are missing.
+pub(crate) fn describe(facts: &Facts, seen: &Seen, now: Timestamp) -> Vec<Task> {
+    seen.claims.iter().filter_map(|(name, object)| amend(facts, name, object, now)).collect()
+}
+
+fn amend(facts: &Facts, name: &Arc<str>, object: &HostClaim, now: Timestamp) -> Option<Task> {
+    let namespace = facts.namespaces.get(object.spec.namespace.as_str());
+    let released = object.status.as_ref().and_then(|status| status.released_at.clone());
+    let uid = namespace.and_then(|namespace| namespace.uid.as_deref());
+    let write = match uid {
+        // Somebody restored it, or wrote it by hand: from now on it is this namespace's.
+        Some(uid) if object.spec.namespace_uid.is_none() => Write::ClaimSpec(json!({
+            "metadata": {"resourceVersion": object.metadata.resource_version},
+            "spec": {"namespaceUID": uid},
+        })),
+        _ => {
+            let status = status(object, released, now);
+            if object.status.as_ref() == Some(&status) {
+                return None;
+            }
+            status_patch(object, &status)
+        }
+    };
+    let tenant = facts.tenant_of(&object.spec.namespace);
+    Some(Task { target: Target::Claim(name.to_string()), tenant, write })
+}
+
+fn status(object: &HostClaim, released: Option<String>, now: Timestamp) -> HostClaimStatus {
+    let (state, told) = match &released {
+        None => (HostClaimState::Held, Told::yes("Held", "the hostname is in force")),
+        Some(at) => {
+            let message = format!(
+                "given up at {at}; until the quarantine ends only its last tenant may have it"
+            );
+            (HostClaimState::Released, Told::no("Released", message))
+        }
+    };
+    let before = object.status.as_ref().map_or(&[][..], |status| &status.conditions);
+    let ready = told.into_condition("Ready", before, &object.metadata, now);
+    HostClaimStatus { state: Some(state), released_at: released, conditions: vec![ready] }
+}
+
+fn status_patch(object: &HostClaim, status: &HostClaimStatus) -> Write {
+    Write::ClaimStatus(json!({
+        "metadata": {"resourceVersion": object.metadata.resource_version},
+        "status": {
+            "state": status.state,
+            // In a merge patch null removes.
+            "releasedAt": status.released_at,
+            "conditions": status.conditions,
+        },
+    }))
+}
+
+//TESTS

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The status of Tenant objects, which the operator reads.
+
+use jiff::Timestamp;
+use postern_api::crd::{PinnedNamespace, Tenant, TenantStatus, TenantSummary};
+use postern_model::{Finding, Kind, ObjectKey, Severity};
+use serde_json::json;
+
+use super::condition::{Told, shortened};
+use crate::facts::{Facts, TenantFacts};
+use crate::seen::Seen;
+use crate::task::{Target, Task, Write};
+
+/// How many names a line lists.
+const LISTED: usize = 3;
+/// How many namespaces a status lists.
+const PINNED: usize = 1000;
+
+/// Writes of Tenants' status that differ from what is there.
+pub(crate) fn plan(facts: &Facts, seen: &Seen, now: Timestamp) -> Vec<Task> {
+    facts.tenants.iter().filter_map(|tenant| write(facts, seen, tenant, now)).collect()
+}
+
+fn write(facts: &Facts, seen: &Seen, tenant: &TenantFacts, now: Timestamp) -> Option<Task> {
+    let name = &tenant.origin.key.name;
+    let object = seen.tenants.get(name)?;
+    let findings = facts.about(&ObjectKey::new(Kind::Tenant, "", name.clone()));
+    let status = status(tenant, findings, object, now);
+    if object.status.as_ref() == Some(&status) {
+        return None;
+    }
+    let write = Write::Tenant(json!({
+        "apiVersion": "postern.dev/v1alpha1",
+        "kind": "Tenant",
+        "metadata": {"name": name, "uid": object.metadata.uid},
+        "status": status,
+    }));
+    Some(Task { target: Target::Tenant(name.clone()), tenant: tenant.label.clone(), write })
+}
+
+fn status(
+    tenant: &TenantFacts,
+    findings: &[Finding],
+    object: &Tenant,
+    now: Timestamp,
+) -> TenantStatus {
+    let accepted = accepted(findings);
+    let ready = ready(tenant, findings, &accepted);
+    let before = object.status.as_ref().map_or(&[][..], |status| &status.conditions);
+    let condition = |told: Told, kind| told.into_condition(kind, before, &object.metadata, now);
+    let namespaces = tenant.namespaces.iter().take(PINNED).map(|(name, uid)| PinnedNamespace {
+        name: name.to_string(),
+        uid: uid.as_deref().map(Into::into),
+    });
+    TenantStatus {
+        conditions: vec![condition(accepted, "Accepted"), condition(ready, "Ready")],
+        namespaces: namespaces.collect(),
+        summary: Some(TenantSummary {
+            namespaces: listed(tenant.namespaces.keys()),
+            domains: listed(tenant.domains.iter()),
+        }),
+    }
+}
+
+fn accepted(findings: &[Finding]) -> Told {
+    match findings.iter().find(|finding| finding.severity == Severity::Error) {
+        None => Told::yes("Accepted", "the Tenant is valid"),
+        Some(finding) => Told::no(&finding.reason.to_string(), sentences(findings)),
+    }
+}
+
+fn ready(tenant: &TenantFacts, findings: &[Finding], accepted: &Told) -> Told {
+    if accepted.status == postern_api::crd::ConditionStatus::False {
+        return accepted.clone();
+    }
+    if let Some(missing) = tenant.missing.first() {
+        let more = tenant.missing.len() - 1;
+        let more = if more == 0 { String::new() } else { format!(", nor do {more} more") };
+        return Told::no("NamespaceNotFound", format!("namespace {missing} does not exist{more}"));
+    }
+    if tenant.namespaces.is_empty() {
+        return Told::no("NoNamespaces", "no namespace has the labels of the selector");
+    }
+    match findings.first() {
+        None => Told::yes("Ready", "everything is in force"),
+        Some(finding) => Told::yes(&finding.reason.to_string(), sentences(findings)),
+    }
+}
+
+/// What was found, in one text.
+pub(crate) fn sentences(findings: &[Finding]) -> String {
+    let sentence = |finding: &Finding| super::event::note(finding);
+    shortened(findings.iter().map(sentence).collect::<Vec<_>>().join(". "), 1024)
+}
+
+/// The first names, and how many more there are.
+fn listed(names: impl ExactSizeIterator<Item = impl std::fmt::Display>) -> String {
+    let more = names.len().saturating_sub(LISTED);
+    let mut listed: Vec<String> = names.take(LISTED).map(|name| name.to_string()).collect();
+    if more > 0 {
+        listed.push(format!("{more} more"));
+    }
+    listed.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_lists_three_names() {
+        assert_eq!(listed(["a", "b"].iter()), "a, b");
+        assert_eq!(listed(["a", "b", "c", "d", "e"].iter()), "a, b, c, 2 more");
+    }
+
+    #[test]
+    fn a_tenant_is_ready_when_all_its_namespaces_exist() {
+        let key = ObjectKey::new(Kind::Tenant, "", "acme");
+        let mut tenant = TenantFacts {
+            origin: key.into(),
+            label: "tenant/acme".into(),
+            domains: Vec::new(),
+            namespaces: [("acme".into(), Some("1".into()))].into(),
+            missing: ["acme-staging".into()].into(),
+        };
+        let told = ready(&tenant, &[], &accepted(&[]));
+        assert_eq!(
+            (told.reason.as_str(), told.message.as_str()),
+            ("NamespaceNotFound", "namespace acme-staging does not exist",)
+        );
+        tenant.missing.clear();
+        assert_eq!(ready(&tenant, &[], &accepted(&[])).reason, "Ready");
+    }
+}

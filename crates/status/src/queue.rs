@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What is to be written, tenant by tenant: each has its turn and its allowance, so that one tenant's storm of changes
+//! neither delays what others are told nor loads the API server.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+/// How much a tenant may have written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Allowance {
+    /// At once.
+    pub(crate) burst: f64,
+    /// In each second from then on.
+    pub(crate) per_second: f64,
+}
+
+/// A token bucket.
+#[derive(Debug)]
+struct Bucket {
+    level: f64,
+    filled: Instant,
+}
+
+impl Bucket {
+    fn fill(&mut self, allowance: Allowance, now: Instant) {
+        let passed = now.saturating_duration_since(self.filled).as_secs_f64();
+        self.level = (self.level + passed * allowance.per_second).min(allowance.burst);
+        self.filled = now;
+    }
+}
+
+/// Tasks of one sort, by tenant.
+#[derive(Debug)]
+pub(crate) struct FairQueue<T> {
+    allowance: Allowance,
+    lanes: HashMap<Arc<str>, Lane<T>>,
+    turns: VecDeque<Arc<str>>,
+}
+
+#[derive(Debug)]
+struct Lane<T> {
+    waiting: VecDeque<T>,
+    bucket: Bucket,
+}
+
+impl<T> FairQueue<T> {
+    /// An empty queue.
+    pub(crate) fn new(allowance: Allowance) -> Self {
+        Self { allowance, lanes: HashMap::new(), turns: VecDeque::new() }
+    }
+
+    /// Replaces all that waits; what tenants have used of their allowance stays used.
+    pub(crate) fn refill(&mut self, tasks: impl IntoIterator<Item = (Arc<str>, T)>, now: Instant) {
+        for lane in self.lanes.values_mut() {
+            lane.waiting.clear();
+            lane.bucket.fill(self.allowance, now);
+        }
+        for (tenant, task) in tasks {
+            let lane = self.lanes.entry(tenant.clone()).or_insert_with(|| {
+                self.turns.push_back(tenant);
+                let bucket = Bucket { level: self.allowance.burst, filled: now };
+                Lane { waiting: VecDeque::new(), bucket }
+            });
+            lane.waiting.push_back(task);
+        }
+        // A lane that is empty and has its whole allowance need not be remembered.
+        let burst = self.allowance.burst;
+        self.lanes.retain(|_, lane| !lane.waiting.is_empty() || lane.bucket.level < burst);
+        self.turns.retain(|tenant| self.lanes.contains_key(tenant));
+    }
+
+    /// The next task of the next tenant that has one and may.
+    pub(crate) fn pop(&mut self, now: Instant) -> Option<T> {
+        for _ in 0..self.turns.len() {
+            let tenant = self.turns.pop_front()?;
+            let lane = self.lanes.get_mut(&tenant);
+            self.turns.push_back(tenant);
+            let Some(lane) = lane.filter(|lane| !lane.waiting.is_empty()) else { continue };
+            lane.bucket.fill(self.allowance, now);
+            if lane.bucket.level >= 1.0 {
+                lane.bucket.level -= 1.0;
+                return lane.waiting.pop_front();
+            }
+        }
+        None
+    }
+
+    /// How many tasks wait.
+    pub(crate) fn len(&self) -> usize {
+        self.lanes.values().map(|lane| lane.waiting.len()).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const TWO_THEN_ONE: Allowance = Allowance { burst: 2.0, per_second: 1.0 };
+
+    fn tasks(tenant: &str, count: u32) -> impl Iterator<Item = (Arc<str>, (String, u32))> {
+        (0..count).map(move |number| (tenant.into(), (tenant.to_owned(), number)))
+    }
+
+    #[test]
+    fn tenants_take_turns_and_a_storm_delays_nobody_else() {
+        let now = Instant::now();
+        let mut queue = FairQueue::new(TWO_THEN_ONE);
+        queue.refill(tasks("loud", 10_000).chain(tasks("quiet", 2)), now);
+        let popped: Vec<_> = std::iter::from_fn(|| queue.pop(now)).collect();
+        let expected = [("loud", 0), ("quiet", 0), ("loud", 1), ("quiet", 1)];
+        assert_eq!(popped, expected.map(|(tenant, number)| (tenant.to_owned(), number)));
+        assert_eq!(queue.len(), 9_998);
+    }
+
+    #[test]
+    fn an_allowance_comes_back_with_time_and_not_with_a_new_plan() {
+        let now = Instant::now();
+        let mut queue = FairQueue::new(TWO_THEN_ONE);
+        queue.refill(tasks("a", 5), now);
+        assert_eq!(std::iter::from_fn(|| queue.pop(now)).count(), 2);
+        queue.refill(tasks("a", 5), now);
+        assert_eq!(queue.pop(now), None);
+        let later = now + Duration::from_secs(1);
+        assert_eq!(std::iter::from_fn(|| queue.pop(later)).count(), 1);
+    }
+
+    #[test]
+    fn tenants_that_have_nothing_to_say_are_forgotten() {
+        let now = Instant::now();
+        let mut queue = FairQueue::new(TWO_THEN_ONE);
+        for round in 0..100 {
+            let now = now + Duration::from_secs(10 * round);
+            queue.refill(tasks(&format!("tenant-{round}"), 1), now);
+            assert!(queue.pop(now).is_some());
+        }
+        assert!(queue.lanes.len() <= 2, "{}", queue.lanes.len());
+        assert!(queue.turns.len() <= 2);
+    }
+}
