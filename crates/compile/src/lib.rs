@@ -168,8 +168,8 @@ impl Compiler {
         self.finish(editor)
     }
 
-    /// Whether an object's hosts count as used: it is ours, and read.
-    fn uses_names(&self, routes: &HttpRoutes) -> bool {
+    /// Whether an object is this installation's to serve, by its class and namespace.
+    pub fn is_ours(&self, routes: &HttpRoutes) -> bool {
         self.terms.watches(&routes.origin.key)
             && self.terms.select(&routes.class) == Selection::Ours
     }
@@ -229,7 +229,7 @@ impl Compiler {
             };
             let Some(mut tenant) = self.tenants.remove(id) else { continue };
             if tenant.has_limit() {
-                let ours = routes_of(model).filter(|routes| self.uses_names(routes));
+                let ours = routes_of(model).filter(|routes| self.is_ours(routes));
                 dirty.objects.extend(tenant.enforce_limit(ours));
             }
             self.tenants.insert(id.clone(), tenant);
@@ -251,7 +251,7 @@ impl Compiler {
             let within = |routes: &HttpRoutes| {
                 self.tenants.get(tenant).is_none_or(|t| t.is_within_limit(&routes.origin.key))
             };
-            let used = routes.filter(|routes| self.uses_names(routes) && within(routes));
+            let used = routes.filter(|routes| self.is_ours(routes) && within(routes));
             uses.extend(used.map(|routes| (tenant.clone(), routes.clone())));
         }
         uses
