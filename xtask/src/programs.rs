@@ -69,7 +69,8 @@ fn in_ci() -> bool {
     env::var("CI").is_ok_and(|value| value == "true")
 }
 
-fn is_root() -> bool {
+/// Whether this process may do what only root may.
+pub(crate) fn is_root() -> bool {
     // The owner of our own process, without a dependency for one system call.
     use std::os::unix::fs::MetadataExt;
     fs::metadata(Path::new("/proc/self")).is_ok_and(|process| process.uid() == 0)

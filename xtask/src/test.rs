@@ -9,7 +9,7 @@ use anyhow::Result;
 
 use crate::step::{self, Tally};
 use crate::workspace::cargo;
-use crate::{floors, programs, readme};
+use crate::{cluster, floors, programs, readme};
 
 /// A test that cannot run here (a program is missing) appends its name and the reason, one line, to the file that this
 /// variable names, and passes; so it is listed as skipped and not as passed in silence.
@@ -24,7 +24,9 @@ pub(crate) fn run(quick: bool) -> Result<bool> {
         tally.step("unit tests", || {
             step::run_tests(cargo().args(["test", "--workspace", "--lib", "--bins"]))
         });
-        for name in ["clippy", "doctests", "golden, isolation and wire tests", "README examples"] {
+        for name in
+            ["clippy", "doctests", "golden, isolation and wire tests", "README examples", "cluster"]
+        {
             tally.skip(name, "--quick");
         }
         return Ok(tally.finish());
@@ -33,9 +35,13 @@ pub(crate) fn run(quick: bool) -> Result<bool> {
     for program in programs::ensure(programs::TEST) {
         println!("{} is not installed; each test that needs it is listed below", program.name);
     }
-    tests(&mut tally);
+    let programs = cluster::programs_step(&mut tally);
+    tests(&mut tally, programs.as_ref());
     tally.step("build of postern", || step::run(cargo().args(["build", "--package", "postern"])));
     tally.step("README examples", readme::step);
+    if let Some(programs) = &programs {
+        tally.step("cluster", || cluster::step(programs));
+    }
     Ok(tally.finish())
 }
 
@@ -45,11 +51,14 @@ fn clippy() -> Command {
     command
 }
 
-fn tests(tally: &mut Tally) {
+fn tests(tally: &mut Tally, programs: Option<&cluster::Programs>) {
     let skips = env::temp_dir().join(format!("postern-skips-{}", std::process::id()));
     tally.step("tests", || {
         let mut command = cargo();
         command.args(["test", "--workspace", "--no-fail-fast", "--all-targets"]);
+        if let Some(programs) = programs {
+            command.env("PATH", programs.search_path());
+        }
         step::run_tests(command.env(SKIPS, &skips))
     });
     tally.step("doctests", || {
