@@ -112,6 +112,11 @@ impl Connection {
         Ok(admitted)
     }
 
+    /// Whose the connection itself is, whatever is asked for on it (I23); nobody's in the clear.
+    pub(crate) fn tenant(&self) -> Option<Rc<TenantRuntime>> {
+        self.handshake.as_ref().map(|held| self.worker.runtimes.holder(held))
+    }
+
     /// Finds the backend for a path in normal form.
     pub(crate) fn target(&self, admitted: Rc<Admitted>, path: &str) -> Result<Target, Refusal> {
         let route = admitted.admission.route(self.entry_point, path).ok_or(Refusal::NotFound)?;

@@ -117,7 +117,8 @@ impl Exchange {
 impl Drop for Exchange {
     fn drop(&mut self) {
         let admitted = self.target.as_ref().map(|target| &target.admitted);
-        let admitted = admitted.or(self.admitted.as_ref());
+        let admitted = admitted.or(self.admitted.as_ref()).map(|admitted| admitted.runtime.clone());
+        let tenant = admitted.or_else(|| self.connection.tenant());
         let duration = match (self.asked_at, self.answered_at) {
             (Some(asked), Some(answered)) => answered.saturating_duration_since(asked),
             _ => std::time::Duration::ZERO,
@@ -131,7 +132,7 @@ impl Drop for Exchange {
             retries: self.retries,
         });
         let finished = Finished {
-            tenant: admitted.map(|admitted| &*admitted.runtime),
+            tenant: tenant.as_deref(),
             status: self.status,
             reason: self.invented.and_then(Answer::reason),
             started: self.started,

@@ -88,6 +88,12 @@ impl Runtimes {
             if !keeps {
                 self.metrics.retire(&runtime.counters);
             }
+    /// The state of the tenant whose rooms `held` once opened: its name may be somebody else's by now.
+    pub(crate) fn holder(&self, held: &Admission) -> Rc<TenantRuntime> {
+        let known = self.by_scope.borrow().get(held.scope()).cloned();
+        known.unwrap_or_else(|| self.of(held))
+    }
+
             keeps
         });
     }

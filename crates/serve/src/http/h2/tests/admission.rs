@@ -45,7 +45,7 @@ fn another_tenants_host_is_misdirected_before_any_byte_reaches_a_backend() {
             () = std::future::ready(()) => {}
         }
         assert!(
-            two.stage.counted("postern_refusals_total{tenant=\"\",reason=\"misdirected\"} 400")
+            two.stage.counted("postern_refusals_total{tenant=\"acme\",reason=\"misdirected\"} 400")
         );
     });
 }
