@@ -15,13 +15,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use postern_snapshot::Backend;
+use postern_snapshot::{Backend, BackendSlot};
 use smallvec::SmallVec;
 
 use crate::dial::dial;
 use crate::exchange::Exchange;
 use crate::io::Io;
 use crate::metrics::Upstream;
+use crate::pool::Destination;
 use crate::runtime::TenantRuntime;
 use crate::worker::Worker;
 
@@ -40,6 +41,8 @@ pub(crate) struct Way {
     pub(crate) runtime: Rc<TenantRuntime>,
     /// The backend.
     pub(crate) backend: Arc<Backend>,
+    /// Its number.
+    pub(crate) slot: BackendSlot,
     /// The endpoint.
     pub(crate) endpoint: SocketAddr,
 }
@@ -54,6 +57,7 @@ fn ways(exchange: &Exchange) -> SmallVec<[Way; MOST_TRIES]> {
         worker: exchange.connection().worker.clone(),
         runtime: target.admitted.runtime.clone(),
         backend: target.backend.clone(),
+        slot: target.slot,
         endpoint: *endpoint,
     };
     in_turn.map(way).collect()
@@ -76,9 +80,8 @@ impl Way {
 
     /// Puts a connection back on which nothing is open and nothing left over.
     pub(crate) fn put_back(&self, io: Io) {
-        let config = &self.worker.config.upstream;
-        let (key, now) = ((&*self.backend, self.endpoint), self.worker.clock.now());
-        self.runtime.pool.put(io, key, config, now);
+        let to = Destination { backend: &self.backend, slot: self.slot, endpoint: self.endpoint };
+        self.runtime.pool.put(io, to, &self.worker.config.upstream, self.worker.clock.now());
     }
 
     /// Counts what happened on the way.

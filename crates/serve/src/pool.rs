@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use hashbrown::HashMap;
 use postern_model::AppProtocol;
-use postern_snapshot::Backend;
+use postern_snapshot::{Backend, BackendSlot};
 
 use crate::config::UpstreamConfig;
 use crate::io::Io;
@@ -36,6 +36,19 @@ struct Shelves {
 struct Idle {
     io: Io,
     since: Instant,
+    /// The backend that it was used for.
+    slot: BackendSlot,
+}
+
+/// Where a connection leads.
+#[derive(Clone, Copy)]
+pub(crate) struct Destination<'a> {
+    /// The backend.
+    pub(crate) backend: &'a Backend,
+    /// The backend's number.
+    pub(crate) slot: BackendSlot,
+    /// The endpoint.
+    pub(crate) endpoint: SocketAddr,
 }
 
 impl Pool {
@@ -51,14 +64,9 @@ impl Pool {
     }
 
     /// Puts a connection back, after an answer that ended cleanly.
-    pub(crate) fn put(
-        &self,
-        io: Io,
-        (backend, endpoint): (&Backend, SocketAddr),
-        config: &UpstreamConfig,
-        now: Instant,
-    ) {
-        let idle = Idle { io, since: now };
+    pub(crate) fn put(&self, io: Io, to: Destination<'_>, config: &UpstreamConfig, now: Instant) {
+        let Destination { backend, slot, endpoint } = to;
+        let idle = Idle { io, since: now, slot };
         if backend.protocol == AppProtocol::Https {
             let key = (endpoint, backend.server_name.clone());
             keep(self.0.tls.borrow_mut().entry(key).or_default(), idle, config);
@@ -68,6 +76,17 @@ impl Pool {
         if !self.0.is_swept.replace(true) {
             tokio::task::spawn_local(sweep(Rc::downgrade(&self.0), config.idle_timeout));
         }
+    }
+
+    /// Whether there is no idle connection.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.len() == 0
+    }
+
+    /// Closes the connections to endpoints that their backends no longer have.
+    pub(crate) fn leave(&self, has: impl Fn(BackendSlot, SocketAddr) -> bool) {
+        retain(&mut self.0.clear.borrow_mut(), |endpoint, idle| has(idle.slot, *endpoint));
+        retain(&mut self.0.tls.borrow_mut(), |(endpoint, _), idle| has(idle.slot, *endpoint));
     }
 }
 
@@ -79,8 +98,11 @@ impl Shelves {
     }
 
     fn sweep(&self, idle_timeout: Duration) {
-        retain(&mut self.clear.borrow_mut(), idle_timeout);
-        retain(&mut self.tls.borrow_mut(), idle_timeout);
+        let is_due =
+            |idle: &Idle| idle_timeout != Duration::ZERO && idle.since.elapsed() >= idle_timeout;
+        let stays = |idle: &mut Idle| !is_due(idle) && !idle.io.is_disturbed();
+        retain(&mut self.clear.borrow_mut(), |_, idle| stays(idle));
+        retain(&mut self.tls.borrow_mut(), |_, idle| stays(idle));
     }
 }
 
@@ -99,11 +121,12 @@ fn keep(shelf: &mut Vec<Idle>, idle: Idle, config: &UpstreamConfig) {
     }
 }
 
-fn retain<K: std::hash::Hash + Eq>(shelves: &mut Map<K>, idle_timeout: Duration) {
-    let is_due =
-        |idle: &Idle| idle_timeout != Duration::ZERO && idle.since.elapsed() >= idle_timeout;
-    shelves.retain(|_, shelf| {
-        shelf.retain_mut(|idle| !is_due(idle) && !idle.io.is_disturbed());
+fn retain<K: std::hash::Hash + Eq>(
+    shelves: &mut Map<K>,
+    mut stays: impl FnMut(&K, &mut Idle) -> bool,
+) {
+    shelves.retain(|key, shelf| {
+        shelf.retain_mut(|idle| stays(key, idle));
         !shelf.is_empty()
     });
 }

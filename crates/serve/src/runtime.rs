@@ -4,11 +4,12 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use postern_model::Host;
-use postern_snapshot::{Admission, Snapshot, TenantScope};
+use postern_snapshot::{Admission, BackendSlot, Snapshot, TenantScope};
 
 use crate::balance::Balance;
 use crate::dial::BackendTls;
@@ -46,6 +47,18 @@ impl TenantRuntime {
             name: RefCell::new(admission.name().clone()),
         }
     }
+
+    /// Gives up the connections to endpoints that are no longer its backends'.
+    pub(crate) fn leave_endpoints(&self, snapshot: &Snapshot) {
+        let admission = snapshot.admit(&self.name.borrow());
+        let admission = admission.filter(|admission| *admission.scope() == self.scope);
+        let has = |slot: BackendSlot, endpoint: SocketAddr| {
+            let backend = admission.as_ref().and_then(|admission| admission.backend(slot));
+            backend.is_some_and(|backend| backend.endpoints.binary_search(&endpoint).is_ok())
+        };
+        self.pool.leave(has);
+        self.multiplexed.leave(has);
+    }
 }
 
 /// The tenants' states on one worker.
@@ -75,9 +88,24 @@ impl Runtimes {
         runtime
     }
 
+    /// The state of the tenant whose rooms `held` once opened: its name may be somebody else's by now.
+    pub(crate) fn holder(&self, held: &Admission) -> Rc<TenantRuntime> {
+        let known = self.by_scope.borrow().get(held.scope()).cloned();
+        known.unwrap_or_else(|| self.of(held))
+    }
+
     /// What is counted for what belongs to no tenant.
     pub(crate) fn nobody(&self) -> &Arc<TenantCounters> {
         &self.nobody
+    }
+
+    /// The tenants that have connections to backends, idle or shared.
+    pub(crate) fn connected(&self) -> Vec<Rc<TenantRuntime>> {
+        let by_scope = self.by_scope.borrow();
+        let is_connected = |runtime: &&Rc<TenantRuntime>| {
+            !runtime.pool.is_empty() || !runtime.multiplexed.is_empty()
+        };
+        by_scope.values().filter(is_connected).cloned().collect()
     }
 
     /// Forgets the tenants that are no longer served and that no connection or request holds on to.
@@ -88,12 +116,6 @@ impl Runtimes {
             if !keeps {
                 self.metrics.retire(&runtime.counters);
             }
-    /// The state of the tenant whose rooms `held` once opened: its name may be somebody else's by now.
-    pub(crate) fn holder(&self, held: &Admission) -> Rc<TenantRuntime> {
-        let known = self.by_scope.borrow().get(held.scope()).cloned();
-        known.unwrap_or_else(|| self.of(held))
-    }
-
             keeps
         });
     }

@@ -27,6 +27,12 @@ use crate::tickets::Tickets;
 /// How often tenants that are gone are forgotten.
 const SWEEP: Duration = Duration::from_secs(60);
 
+/// How often connections to endpoints that are gone are looked for.
+const LEAVE: Duration = Duration::from_secs(1);
+
+/// So many tenants are looked at before others have their turn.
+const AT_ONCE: usize = 64;
+
 /// One worker's shared state; handed around as `Rc<Worker>`.
 pub(crate) struct Worker {
     /// The install configuration.
@@ -81,9 +87,25 @@ impl Worker {
                 worker.runtimes.sweep(&worker.published.load());
             }
         });
+        let worker = self.clone();
+        self.spawn(async move {
+            loop {
+                sleep(LEAVE).await;
+                worker.leave_endpoints().await;
+            }
+        });
         if self.logs() {
             let worker = self.clone();
             self.spawn(async move { worker.flush_log().await });
+        }
+    }
+
+    async fn leave_endpoints(&self) {
+        for runtimes in self.runtimes.connected().chunks(AT_ONCE) {
+            let snapshot = self.published.load();
+            runtimes.iter().for_each(|runtime| runtime.leave_endpoints(&snapshot));
+            drop(snapshot);
+            tokio::task::yield_now().await;
         }
     }
 

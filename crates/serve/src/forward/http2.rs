@@ -2,7 +2,8 @@
 //! HTTP/2 connections to backends (h2c with prior knowledge), kept by worker, tenant and endpoint.
 //!
 //! A connection carries many requests at once, so it is not taken out of the pool but leased: up to a number of streams,
-//! until it closes, its peer says GOAWAY, or nobody has used it for `idleConnTimeout`.
+//! until it closes, its peer says GOAWAY, its endpoint is no longer the backend's, or nobody has used it for
+//! `idleConnTimeout`.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
@@ -18,6 +19,7 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{Builder, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
+use postern_snapshot::BackendSlot;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
@@ -58,6 +60,11 @@ struct Multiplex {
     sender: RefCell<SendRequest<RequestBody>>,
     streams: Cell<u32>,
     quiet_since: Cell<Instant>,
+    /// The backend that it was made for.
+    slot: BackendSlot,
+    /// It takes no new streams, and ends with its last.
+    is_leaving: Cell<bool>,
+    has_left: Notify,
 }
 
 /// A connection in the making, for which any number of requests may wait.
@@ -65,6 +72,21 @@ struct Multiplex {
 struct Dialing {
     outcome: OnceCell<Result<Rc<Multiplex>, ForwardError>>,
     done: Notify,
+}
+
+impl Multiplexed {
+    /// Whether there is no connection.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.endpoints.borrow().is_empty()
+    }
+
+    /// Gives up the connections to endpoints that their backends no longer have: each ends with its last stream.
+    pub(crate) fn leave(&self, has: impl Fn(BackendSlot, SocketAddr) -> bool) {
+        for (endpoint, connections) in &*self.endpoints.borrow() {
+            let gone = connections.open.iter().filter(|open| !has(open.slot, *endpoint));
+            gone.for_each(|multiplex| multiplex.leave());
+        }
+    }
 }
 
 /// Sends a request to the first endpoint that takes it, and waits for the head of its answer.  The request's URI is its
@@ -190,6 +212,9 @@ impl Way {
             sender: RefCell::new(sender),
             streams: Cell::new(0),
             quiet_since: Cell::new(Instant::now()),
+            slot: self.slot,
+            is_leaving: Cell::new(false),
+            has_left: Notify::new(),
         };
         Ok((Rc::new(multiplex), driver))
     }
@@ -202,6 +227,7 @@ impl Way {
         loop {
             tokio::select! {
                 _ = &mut driver => break,
+                () = multiplex.has_left.notified() => break,
                 () = &mut wake, if idle != Duration::ZERO => {
                     let quiet = multiplex.streams.get() == 0;
                     let deadline = multiplex.quiet_since.get() + idle;
@@ -242,7 +268,16 @@ impl Multiplex {
     }
 
     fn has_room(&self) -> bool {
-        self.streams.get() < MOST_STREAMS && self.sender.borrow().is_ready()
+        !self.is_leaving.get()
+            && self.streams.get() < MOST_STREAMS
+            && self.sender.borrow().is_ready()
+    }
+
+    fn leave(&self) {
+        self.is_leaving.set(true);
+        if self.streams.get() == 0 {
+            self.has_left.notify_one();
+        }
     }
 }
 
@@ -279,6 +314,9 @@ impl Drop for Lease {
         multiplex.streams.set(multiplex.streams.get() - 1);
         if multiplex.streams.get() == 0 {
             multiplex.quiet_since.set(Instant::now());
+            if multiplex.is_leaving.get() {
+                multiplex.leave();
+            }
         }
     }
 }

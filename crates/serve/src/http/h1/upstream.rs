@@ -19,6 +19,7 @@ use crate::dial::{DialError, dial};
 use crate::exchange::Exchange;
 use crate::io::Io;
 use crate::metrics::Upstream;
+use crate::pool::Destination;
 use crate::respond::Answer;
 
 /// The most endpoints that are tried for one request.
@@ -163,7 +164,7 @@ fn conclude(end: End, mut wire: Wire, exchange: &mut Exchange, endpoint: SocketA
                 let worker = &exchange.connection().worker;
                 let now = worker.clock.now();
                 wire.rest();
-                let to = (&*target.backend, endpoint);
+                let to = Destination { backend: &target.backend, slot: target.slot, endpoint };
                 target.admitted.runtime.pool.put(wire.io, to, &worker.config.upstream, now);
             }
             Outcome::Answered(keep_alive)
