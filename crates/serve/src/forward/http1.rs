@@ -13,7 +13,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
-use http::{Response, StatusCode};
+use http::{Method, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 
 use super::{ForwardError, RequestBody, Way, ways, within};
@@ -46,7 +46,7 @@ pub(crate) async fn send(
     let mut failed = ForwardError::ConnectionLost;
     for way in ways(exchange) {
         exchange.ask(way.endpoint);
-        failed = match attempt(&way, &mut call, &head).await {
+        failed = match attempt(&way, exchange, &mut call, &head).await {
             Ok(response) => {
                 exchange.answered(response.status().as_u16());
                 return Ok(response.map(|()| call));
@@ -60,9 +60,11 @@ pub(crate) async fn send(
     Err(failed)
 }
 
-/// Tries one endpoint: on an idle connection, and on a new one if the idle one turns out to be closed.
+/// Tries one endpoint: on an idle connection, and on a new one if the idle one turns out to be closed.  That may show
+/// only when the request has been sent: one that may be repeated is sent again (RFC 9112, 9.3.1).
 async fn attempt(
     way: &Way,
+    exchange: &mut Exchange,
     call: &mut Call,
     head: &impl Fn(&mut Buffer, SocketAddr),
 ) -> Result<Response<()>, ForwardError> {
@@ -70,8 +72,12 @@ async fn attempt(
     if let Some(io) = way.idle() {
         head(call.begin(io, way.clone()), way.endpoint);
         let answered = within(limit, poll_fn(|cx| call.poll_head(cx))).await;
-        if answered.is_ok() || call.touched {
-            return answered.inspect_err(|error| way.count(error.event()));
+        match answered {
+            Err(ref error) if call.may_go_again(error) => {
+                way.count(error.event());
+                exchange.ask(way.endpoint);
+            }
+            _ => return answered.inspect_err(|error| way.count(error.event())),
         }
     }
     head(call.begin(way.dial().await?, way.clone()), way.endpoint);
@@ -89,6 +95,8 @@ pub(crate) struct Call {
     sending: Sending,
     /// Whether some backend may have something of the request, so that no other one may get it.
     touched: bool,
+    /// Whether a backend may get the request twice.
+    is_repeatable: bool,
     asked: Asked,
     upgrade: Upgrade,
     interim: u32,
@@ -136,12 +144,19 @@ impl Call {
             missing,
             sending: Sending::Body,
             touched: false,
+            is_repeatable: false,
             asked,
             upgrade: Upgrade::Never,
             interim: 0,
             incoming: Incoming::new(Framing::None),
             keeps_alive: false,
         }
+    }
+
+    /// The request has this method: an idempotent one without a body may be sent again.
+    pub(crate) fn with_method(self, method: &Method) -> Self {
+        let is_repeatable = method.is_idempotent() && matches!(self.body, RequestBody::Empty);
+        Self { is_repeatable, ..self }
     }
 
     /// A request to change to `protocol`.
@@ -158,8 +173,17 @@ impl Call {
 
     /// Begins on a connection, or anew on another; whoever calls writes the request's head into what is returned.
     fn begin(&mut self, io: Io, way: Way) -> &mut Buffer {
+        self.sending = Sending::Body;
         let (wire, _) = self.wire.insert((Box::new(Wire::new(io)), way));
         &mut wire.outbox
+    }
+
+    /// Whether, after an idle connection broke, the request may be sent on another one: nothing of it was sent, or it
+    /// may be repeated and not a byte of an answer came.
+    fn may_go_again(&self, error: &ForwardError) -> bool {
+        let heard = self.wire.as_ref().is_none_or(|(wire, _)| !wire.inbox.is_empty());
+        let unanswered = self.is_repeatable && self.interim == 0 && !heard;
+        matches!(error, ForwardError::Http1(_)) && (!self.touched || unanswered)
     }
 
     /// Sends, until the head of the answer is there.

@@ -124,7 +124,7 @@ async fn forward(
         response.map(|response| response.map(|(body, _lease)| AnswerBody::Http2 { body, _lease }))
     } else {
         let asked = if parts.method == Method::HEAD { Asked::Head } else { Asked::Other };
-        let call = Call::new(asked, head.framing, body);
+        let call = Call::new(asked, head.framing, body).with_method(&parts.method);
         let response = http1::send(exchange, call, |into, endpoint| head.write(into, endpoint));
         response.await.map(|response| response.map(AnswerBody::Http1))
     };

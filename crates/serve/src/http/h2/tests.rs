@@ -25,7 +25,9 @@ use tokio::task::{JoinHandle, spawn_local};
 use super::server::serve;
 use crate::config::EdgeConfig;
 use crate::connection::Connection;
-use crate::fixture::{self, Site, WEB, WEBSECURE, on_a_worker, shared};
+use crate::fixture::{
+    self, Site, WEB, WEBSECURE, on_a_worker, on_a_worker_without_waiting, shared,
+};
 use crate::io::Io;
 use crate::thread::Shared;
 use crate::worker::Worker;
