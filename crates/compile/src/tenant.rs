@@ -64,6 +64,8 @@ struct HostState {
     group: Group,
     /// It stays without rules: a domain or a recorded claim.
     permanent: bool,
+    /// Of a wildcard: its routes, and after them those without a host.
+    table: Option<Arc<RouteTable>>,
 }
 
 /// What has changed in one tenant, by name.
@@ -218,8 +220,13 @@ impl Tenant {
             if let Some((parent, name)) = parent(pattern) {
                 self.below.entry(parent).or_default().insert(name.clone());
             }
-            let state =
-                HostState { epoch, objects: Few::None, group: Group::default(), permanent: false };
+            let state = HostState {
+                epoch,
+                objects: Few::None,
+                group: Group::default(),
+                permanent: false,
+                table: None,
+            };
             self.hosts.insert(pattern.clone(), state);
         }
         self.hosts.get_mut(pattern).expect("it was put in above where it was not")

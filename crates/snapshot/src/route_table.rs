@@ -67,28 +67,39 @@ pub struct Route {
 }
 
 /// The routes of one host, sorted by precedence.
+///
+/// Those of its wildcard, and those of every host, stand in tables of their own that many hosts share: ten thousand hosts
+/// times ten thousand rules without a host would otherwise be a hundred million entries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RouteTable {
     routes: Box<[Arc<Route>]>,
+    after: Option<Arc<RouteTable>>,
 }
 
 impl RouteTable {
     /// Sorts the routes.
     pub fn new(mut routes: Vec<Arc<Route>>) -> Self {
         routes.sort_by(|a, b| a.precedence.cmp(&b.precedence));
-        Self { routes: routes.into_boxed_slice() }
+        Self { routes: routes.into_boxed_slice(), after: None }
+    }
+
+    /// With `after` behind it, whose routes are for less specific hosts: in the order of [`Precedence`] they come last.
+    #[must_use]
+    pub fn before(self, after: Arc<RouteTable>) -> Self {
+        let after = (!after.routes.is_empty() || after.after.is_some()).then_some(after);
+        Self { after, ..self }
     }
 
     /// The first route that matches.  `path` is in normal form ([`postern_model::path::normalize`]).
     pub fn find(&self, entry_point: EntryPointId, path: &str) -> Option<&Arc<Route>> {
-        self.routes
-            .iter()
+        self.iter()
             .find(|route| route.entry_points.contains(entry_point) && matches(&route.path, path))
     }
 
     /// All routes in their order.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Route>> {
-        self.routes.iter()
+        let tables = std::iter::successors(Some(self), |table| table.after.as_deref());
+        tables.flat_map(|table| table.routes.iter())
     }
 }
 

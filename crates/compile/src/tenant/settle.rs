@@ -52,6 +52,7 @@ impl Tenant {
         } else {
             self.reached(&touched.names)
         };
+        self.share(&hosts);
         for pattern in hosts {
             self.publish(pattern, pass);
         }
@@ -83,7 +84,8 @@ impl Tenant {
             return;
         }
         let epoch = state.epoch;
-        let routes = self.table(&pattern, &state.group.routes);
+        let shared = state.table.clone();
+        let routes = shared.unwrap_or_else(|| self.table(&pattern, &state.group.routes));
         let host = HostTls { pattern: &pattern, epoch, objects: &state.objects };
         let tls = self.certificates.decide(&host, &self.scope, self.demands, pass.terms.now);
         let parts = HostParts { scope: self.scope.clone(), room: self.room, epoch, tls, routes };
@@ -107,12 +109,23 @@ impl Tenant {
             HostPattern::Exact(host) => host.parent().and_then(|above| self.hosts.wildcard(above)),
             HostPattern::Wildcard(_) => None,
         };
-        let above = above.map(|state| state.group.routes.as_slice()).unwrap_or_default();
-        if own.is_empty() && above.is_empty() {
-            return self.hostless_table.clone();
+        let above = above.and_then(|state| state.table.as_ref()).unwrap_or(&self.hostless_table);
+        if own.is_empty() {
+            return above.clone();
         }
-        let routes = [own, above, &self.hostless.routes].concat();
-        Arc::new(RouteTable::new(routes))
+        Arc::new(RouteTable::new(own.to_vec()).before(above.clone()))
+    }
+
+    /// Makes the tables of wildcards that the hosts below them share, before any of those is published.
+    fn share(&mut self, hosts: &BTreeSet<HostPattern>) {
+        for pattern in hosts {
+            if let (HostPattern::Wildcard(_), Some(state)) = (pattern, self.hosts.get(pattern)) {
+                let table = self.table(pattern, &state.group.routes);
+                if let Some(state) = self.hosts.get_mut(pattern) {
+                    state.table = Some(table);
+                }
+            }
+        }
     }
 
     /// Names that nobody owns have no certificate: a handshake for them is refused.

@@ -111,6 +111,37 @@ fn one_change_among_ten_thousand_hosts_costs_little() {
     }
 }
 
+/// Ten thousand hosts times ten thousand such rules would be a hundred million entries, made anew by every change.
+#[test]
+fn hosts_share_the_rules_that_are_for_all_of_them() {
+    let mut world = world();
+    serve(&mut world, "a/web");
+    let hosts: Vec<String> = (0..100).map(|n| format!("h{n}.x.test/own web")).collect();
+    let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
+    declare!(
+        world,
+        ingress("a/hosts", 1, &hosts),
+        ingress("a/wildcard", 2, &["*.x.test/wild web"]),
+        ingress("a/hostless", 3, &["/any web"]),
+    );
+    let mut compiler = Compiler::new();
+    let mut snapshot = compiler.compile(&world);
+    for round in 4..7 {
+        let host = postern_model::Host::parse("h7.x.test").unwrap();
+        let admission = snapshot.admit(&host).unwrap();
+        let paths: Vec<_> = admission.routes().map(|route| route.path.clone()).collect();
+        assert_eq!(paths.len(), 3, "{paths:?}");
+        for route in admission.routes().skip(1) {
+            let copies = Arc::strong_count(route);
+            assert!(copies < 10, "{copies} of {:?}", route.path);
+        }
+        world.record(compiler.report().claims.iter().cloned());
+        declare!(world, ingress("a/wildcard", round, &["*.x.test/wild web"]));
+        let changes = world.take_changes();
+        snapshot = compiler.recompile(&world, changes);
+    }
+}
+
 #[test]
 fn a_secret_is_parsed_once() {
     let mut world = large_with_one_secret();
