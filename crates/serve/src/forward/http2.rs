@@ -25,7 +25,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{ForwardError, RequestBody, Way, ways, within};
 use crate::exchange::Exchange;
-use crate::http::h2::Local;
+use crate::http::h2::{Local, Turns};
 use crate::io::Io;
 
 /// The most requests at once on one connection: what most servers allow, and few enough that one connection's loss
@@ -41,7 +41,7 @@ const MOST_HEADER_BYTES: u32 = 64 * 1024;
 /// How many connections to one endpoint a request is tried on: one that is open may turn out to be closing.
 const LEASES: u32 = 2;
 
-type Driver = Connection<TokioIo<Io>, RequestBody, Local>;
+type Driver = Connection<TokioIo<Turns<Io>>, RequestBody, Local>;
 
 /// A tenant's HTTP/2 connections to backends, on one worker.
 #[derive(Default)]
@@ -206,7 +206,7 @@ impl Way {
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_header_list_size(MOST_HEADER_BYTES)
             .max_send_buf_size(STREAM_WINDOW as usize);
-        let handshake = builder.handshake(TokioIo::new(io)).await;
+        let handshake = builder.handshake(TokioIo::new(Turns::new(io))).await;
         let (sender, driver) = handshake.map_err(ForwardError::from)?;
         let multiplex = Multiplex {
             sender: RefCell::new(sender),

@@ -7,9 +7,11 @@ mod local;
 mod request;
 pub(crate) mod server;
 mod stream;
+mod turns;
 mod websocket;
 
 pub(crate) use local::Local;
+pub(crate) use turns::Turns;
 
 #[cfg(test)]
 mod tests;

@@ -14,9 +14,9 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::config::HttpLimits;
 use crate::connection::Connection;
-use crate::http::h2::Local;
 use crate::http::h2::life::{Ending, Life};
 use crate::http::h2::stream::answer;
+use crate::http::h2::{Local, Turns};
 use crate::io::Io;
 use crate::worker::Worker;
 
@@ -44,7 +44,7 @@ pub(crate) async fn serve(connection: Rc<Connection>, io: Io) {
     });
     let mut http = pin!(
         builder(&connection.worker, &connection.config.http)
-            .serve_connection(TokioIo::new(io), service)
+            .serve_connection(TokioIo::new(Turns::new(io)), service)
     );
     let mut look = pin!(sleep_until(life.next_look()));
     let mut drain = pin!(connection.worker.drain.begun());
