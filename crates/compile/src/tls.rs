@@ -293,10 +293,16 @@ impl Certificates {
     }
 
     /// The usable certificates among those that objects declare for the host itself, if any does: in a `tls` entry that
-    /// names the host, or in one without hosts of an object with rules for it.
+    /// names it; where there is none, in one that names its wildcard, or in one without hosts of an object with rules for
+    /// it.  What names the host stands alone: if it is unusable, nothing that is less meant for the host replaces it.
     fn explicit(&self, host: &HostTls<'_>) -> Option<Vec<Candidate<'_>>> {
-        let unnamed = host.objects.iter().filter_map(|object| self.unnamed.get(object));
-        let declared: Vec<_> = covering(&self.named, host.pattern).chain(unnamed).collect();
+        let declared: Vec<_> = match self.named.get(host.pattern) {
+            Some(own) => vec![own],
+            None => {
+                let unnamed = host.objects.iter().filter_map(|object| self.unnamed.get(object));
+                covering(&self.named, host.pattern).chain(unnamed).collect()
+            }
+        };
         if declared.is_empty() {
             return None;
         }

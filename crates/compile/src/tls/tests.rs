@@ -99,6 +99,30 @@ fn the_own_certificate_of_a_host_is_served_or_none() {
 }
 
 #[test]
+fn what_names_the_host_stands_alone() {
+    let wild = secret("a/wild", &["*.x.test"], VALID);
+    let own = secret("a/own", &["own.x.test"], EXPIRED);
+    let mut world = world();
+    serve(&mut world, "a/web");
+    declare!(
+        world,
+        wild.clone(),
+        with_tls(ingress("a/wild", 1, &["*.x.test/ web"]), "wild", &["*.x.test"]),
+        with_tls(ingress("a/implied", 2, &["own.x.test/p web"]), "wild", &[]),
+        with_tls(ingress("a/own", 3, &["own.x.test/ web"]), "own", &["own.x.test"]),
+    );
+    let (snapshot, _) = compiled(&mut world);
+    assert_eq!(refusal(&snapshot, "own.x.test"), TlsRefusal::CertificateUnusable);
+    assert!(serves(&world, &snapshot, "any.x.test", &wild));
+    declare!(world, own.clone());
+    let (snapshot, _) = compiled(&mut world);
+    assert!(serves(&world, &snapshot, "own.x.test", &own));
+    declare!(world, ingress("a/own", 3, &["own.x.test/ web"]));
+    let (snapshot, _) = compiled(&mut world);
+    assert!(serves(&world, &snapshot, "own.x.test", &wild));
+}
+
+#[test]
 fn the_findings_stand_at_the_field_that_is_wrong() {
     let mut world = world();
     serve(&mut world, "a/web");
