@@ -2,8 +2,8 @@
 //! Services and endpoints.
 
 use postern_model::{
-    AppProtocol, EgressPolicy, Endpoint, EndpointSlice, Host, Kind, PortName, Report, ServiceKind,
-    ServicePort, Settings, World,
+    AppProtocol, EgressPolicy, Endpoint, EndpointSlice, Host, Kind, PortName, Report, Service,
+    ServiceKind, ServicePort, Settings, World,
 };
 use postern_snapshot::{Action, Backend, Closed, Snapshot};
 use std::sync::Arc;
@@ -72,6 +72,20 @@ fn forbidden_addresses_are_left_out_and_counted_once() {
     let findings = &report.findings[&key(Kind::Service, "a/web")];
     assert_eq!(findings.len(), 1);
     assert_eq!(findings[0].message, "3 addresses may not be used as backend");
+}
+
+#[test]
+fn a_service_that_balances_itself_is_used_by_its_own_address() {
+    let mut world = start();
+    let native = |address: &str| ServiceKind::Native(address.parse().unwrap());
+    declare!(world, Service { kind: native("10.96.0.7"), ..service("a/web") });
+    let (snapshot, report) = compiled(&mut world);
+    assert_eq!(endpoints(&snapshot), ["10.96.0.7:80"]);
+    assert_eq!(report.findings.len(), 0);
+    declare!(world, Service { kind: native("169.254.169.254"), ..service("a/web") });
+    let (snapshot, report) = compiled(&mut world);
+    assert_eq!(endpoints(&snapshot), [""; 0]);
+    assert!(reasons(&report, Kind::Service, "a/web").contains(&"EgressDenied".to_owned()));
 }
 
 #[test]

@@ -20,6 +20,8 @@ pub struct Batch {
     pub objects: Vec<(ObjectKey, Option<Object>)>,
     /// What there is to say about input that is no object, by what it is about.
     pub notes: Vec<(Arc<str>, Vec<Finding>)>,
+    /// When the first of it came.
+    pub noticed: Option<Instant>,
 }
 
 impl Batch {
@@ -98,9 +100,10 @@ impl Gathering {
 
     /// Hands over what was gathered.
     pub(super) fn hand_over(&mut self) -> Batch {
-        self.since = None;
+        let since = self.since.take();
         self.last = Some(Instant::now());
         Batch {
+            noticed: since.map(|(first, _)| first),
             objects: std::mem::take(&mut self.objects).into_iter().collect(),
             notes: std::mem::take(&mut self.notes).into_iter().collect(),
         }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Uri;
 use hyper_rustls::{FixedServerNameResolver, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -13,6 +14,7 @@ use kube::client::{Body, ClientBuilder, ConfigExt};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use serde_json::json;
+use tokio::time::timeout;
 use tower::{BoxError, ServiceExt};
 
 use super::error::ClusterError;
@@ -20,6 +22,8 @@ use super::options::Access;
 
 /// No connection may take longer to come up.
 const CONNECT: Duration = Duration::from_secs(5);
+/// Nor may its handshake.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 /// A peer that does not answer a ping for so long is gone: a watch would wait for it in vain.
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often a peer is asked whether it is there.
@@ -86,8 +90,8 @@ async fn from_endpoint(endpoint: &str, access: &Access) -> Result<Config, Cluste
     Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.map_err(bad)
 }
 
-fn url(endpoint: &str) -> Result<http::Uri, ClusterError> {
-    let url = endpoint.parse::<http::Uri>().ok().filter(|url| url.host().is_some());
+fn url(endpoint: &str) -> Result<Uri, ClusterError> {
+    let url = endpoint.parse::<Uri>().ok().filter(|url| url.host().is_some());
     url.ok_or_else(|| ClusterError::NotAUrl { endpoint: endpoint.to_owned() })
 }
 
@@ -107,6 +111,12 @@ pub(super) fn client(config: &Config) -> kube::Result<Client> {
         None => builder,
     };
     let https = builder.enable_all_versions().wrap_connector(connector);
+    // A peer may accept a connection and then say nothing.
+    let https = ServiceExt::<Uri>::map_future(https, |connecting| {
+        Box::pin(async {
+            timeout(HANDSHAKE, connecting).await.unwrap_or_else(|late| Err(BoxError::from(late)))
+        })
+    });
     let client: legacy::Client<_, Body> = legacy::Client::builder(TokioExecutor::new())
         .timer(TokioTimer::new())
         .http2_keep_alive_interval(PING)

@@ -34,27 +34,32 @@ impl Health {
 
     /// A contact for one more watch.
     pub(super) fn contact(&self, kind: Kind, namespace: Option<Arc<str>>) -> Arc<Contact> {
-        let contact = Arc::new(Contact {
-            kind,
-            namespace,
-            started: Instant::now(),
-            last: AtomicU64::new(0),
-            trouble: Mutex::new(None),
-        });
+        let contact = Arc::new(Contact::new(kind, namespace));
+        self.add(&contact);
+        contact
+    }
+
+    /// A contact for requests that are made now and then: that nothing is heard means nothing.
+    pub(super) fn aside(&self, kind: Kind) -> Arc<Contact> {
+        let contact = Arc::new(Contact { is_watch: false, ..Contact::new(kind, None) });
+        self.add(&contact);
+        contact
+    }
+
+    fn add(&self, contact: &Arc<Contact>) {
         let mut contacts = self.contacts.lock().unwrap_or_else(PoisonError::into_inner);
         // Now and then, so that many come and go at little cost.
         if contacts.len() == contacts.capacity() {
             contacts.retain(|contact| contact.strong_count() > 0);
         }
-        contacts.push(Arc::downgrade(&contact));
-        contact
+        contacts.push(Arc::downgrade(contact));
     }
 
     /// For how long nothing was heard, for each kind; the longest, where a kind has several watches.  A server that has
     /// nothing to tell says so about once a minute.  Kinds that the cluster does not have are not in it.
     pub fn staleness(&self) -> BTreeMap<Kind, Duration> {
         let mut longest = BTreeMap::new();
-        for contact in self.living().iter().filter(|contact| !contact.is_absent()) {
+        for contact in self.living().iter().filter(|contact| contact.counts()) {
             let staleness = longest.entry(contact.kind).or_insert(Duration::ZERO);
             *staleness = contact.silence().max(*staleness);
         }
@@ -85,9 +90,21 @@ pub(super) struct Contact {
     /// Milliseconds after the start; the greatest number: there is no such kind.
     last: AtomicU64,
     trouble: Mutex<Option<String>>,
+    is_watch: bool,
 }
 
 impl Contact {
+    fn new(kind: Kind, namespace: Option<Arc<str>>) -> Self {
+        Self {
+            kind,
+            namespace,
+            started: Instant::now(),
+            last: AtomicU64::new(0),
+            trouble: Mutex::new(None),
+            is_watch: true,
+        }
+    }
+
     /// Something came.
     pub(super) fn touch(&self) {
         let millis = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX - 1);
@@ -127,8 +144,8 @@ impl Contact {
         trouble.map(|message| Trouble { kind: *kind, namespace: namespace.clone(), message })
     }
 
-    fn is_absent(&self) -> bool {
-        self.last.load(Ordering::Relaxed) == u64::MAX
+    fn counts(&self) -> bool {
+        self.is_watch && self.last.load(Ordering::Relaxed) != u64::MAX
     }
 
     fn silence(&self) -> Duration {

@@ -58,7 +58,7 @@ impl Crew {
             fetcher: Fetcher::new(connections.first(), outbox.clone()),
             connections,
             outbox,
-            contact: health.contact(Kind::Secret, None),
+            contact: health.aside(Kind::Secret),
             health,
             fetches: HashMap::new(),
             informers: HashMap::new(),

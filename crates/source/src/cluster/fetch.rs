@@ -41,7 +41,10 @@ impl Fetcher {
         let mut backoff = Backoff::default();
         let found = loop {
             match self.get(&target, &name.name, &contact).await {
-                Ok(item) => break Some(item),
+                Ok(item) => {
+                    contact.is_well();
+                    break Some(item);
+                }
                 Err(RequestError::NotFound | RequestError::Forbidden) => break None,
                 Err(error) => contact.fails(&error),
             }

@@ -24,8 +24,8 @@ const ANSWER: Duration = Duration::from_secs(30);
 const SILENCE: Duration = Duration::from_secs(150);
 /// The most bytes of one page of a list.
 const MAX_PAGE: usize = 256 << 20;
-/// What a buffer begins with.
-const BUFFER: usize = 32 << 10;
+/// The least room that is made.
+const BUFFER: usize = 4 << 10;
 /// The most bytes of an error's explanation.
 const MAX_STATUS: usize = 64 << 10;
 
@@ -58,8 +58,7 @@ impl Lines {
         let status = answer.status();
         let body = answer.into_body();
         let contact = contact.clone();
-        let mut lines =
-            Self { body, buffer: Wiped::with_capacity(BUFFER), start: 0, searched: 0, contact };
+        let mut lines = Self { body, buffer: Wiped::default(), start: 0, searched: 0, contact };
         if status.is_success() {
             return Ok(lines);
         }
@@ -141,13 +140,10 @@ pub(super) fn code(text: &[u8]) -> Option<u16> {
 }
 
 /// Bytes that grow without leaving copies behind.
+#[derive(Default)]
 struct Wiped(Zeroizing<Vec<u8>>);
 
 impl Wiped {
-    fn with_capacity(capacity: usize) -> Self {
-        Self(Zeroizing::new(Vec::with_capacity(capacity)))
-    }
-
     fn read(&self) -> &[u8] {
         &self.0
     }
@@ -155,20 +151,19 @@ impl Wiped {
     fn append(&mut self, data: &[u8]) {
         let needed = self.0.len() + data.len();
         if needed > self.0.capacity() {
-            let mut larger = Zeroizing::new(Vec::with_capacity(needed.next_power_of_two()));
+            let room = needed.next_power_of_two().max(BUFFER);
+            let mut larger = Zeroizing::new(Vec::with_capacity(room));
             larger.extend_from_slice(&self.0);
             self.0 = larger;
         }
         self.0.extend_from_slice(data);
     }
 
-    /// Drops the first bytes, and the room that one large object took.
+    /// Drops the first bytes.  A watch that waits holds no memory.
     fn forget(&mut self, count: usize) {
         let rest = self.0.len() - count;
-        if self.0.capacity() > 8 * BUFFER && rest <= BUFFER {
-            let mut smaller = Zeroizing::new(Vec::with_capacity(BUFFER));
-            smaller.extend_from_slice(&self.0[count..]);
-            self.0 = smaller;
+        if rest == 0 {
+            self.0 = Zeroizing::default();
         } else if count > 0 {
             self.0.copy_within(count.., 0);
             self.0.truncate(rest);

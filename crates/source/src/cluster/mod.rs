@@ -149,7 +149,7 @@ async fn greet(
     health: &Health,
     address: &str,
 ) -> Result<(), ClusterError> {
-    let contact = health.contact(Kind::Ingress, None);
+    let contact = health.aside(Kind::Ingress);
     let client = connections.first();
     let ask = async |url: &str| match Lines::open(&client, url, &contact).await {
         Err(RequestError::Unauthorized) => {

@@ -167,6 +167,43 @@ fn annotations_of_a_service_are_honoured_or_told() {
     assert_eq!((service.ports.len(), findings[0].reason), (1, Reason::Unsupported));
 }
 
+/// A Service in namespace `acme` with an address of its own and this annotation.
+fn service_under(annotation: &str, address: &str, settings: &Settings) -> (ServiceKind, usize) {
+    let text = format!(
+        "apiVersion: v1\nkind: Service\nmetadata:\n  name: a\n  namespace: acme\n  annotations:\n    \
+         traefik.ingress.kubernetes.io/{annotation}\nspec: {{clusterIP: {address}, ports: [{{port: 80}}]}}\n"
+    );
+    match read_under(&text, settings).0 {
+        Some(Object::Service(service)) => (service.kind.clone(), service.ports.len()),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn only_the_operator_sends_requests_to_the_address_of_a_service() {
+    let address = ServiceKind::Native("10.96.0.7".parse().unwrap());
+    let kind = |annotation, address, native_lb_by_default| {
+        let settings = Settings { native_lb_by_default, ..Settings::default() };
+        service_under(annotation, address, &settings).0
+    };
+    assert_eq!(kind("service.nativelb: \"true\"", "10.96.0.7", false), ServiceKind::Endpoints);
+    assert_eq!(kind("service.nativelb: \"true\"", "10.96.0.7", true), address);
+    assert_eq!(kind("x: y", "10.96.0.7", true), address);
+    assert_eq!(kind("x: y", "None", true), ServiceKind::Endpoints);
+    assert_eq!(kind("service.nativelb: \"false\"", "10.96.0.7", true), ServiceKind::Endpoints);
+}
+
+#[test]
+fn references_to_other_providers_are_for_those_namespaces_that_are_listed() {
+    let ports = |namespaces: Option<&[&str]>| {
+        let allowed = namespaces.map(|names| names.iter().map(|name| (*name).into()).collect());
+        let settings = Settings { cross_provider_namespaces: allowed, ..Settings::default() };
+        service_under("service.serverstransport: x@file", "None", &settings).1
+    };
+    assert_eq!((ports(None), ports(Some(&["acme"]))), (1, 1));
+    assert_eq!((ports(Some(&[])), ports(Some(&["other"]))), (0, 0));
+}
+
 #[test]
 fn an_external_name_is_kept_as_such() {
     let (service, _) = object!(

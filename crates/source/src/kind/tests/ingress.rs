@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
+//! How an Ingress is read: rules, paths, certificates and annotations.
 
 use std::sync::Arc;
 
 use postern_model::{
-    ClassSelection, EntryPointSelection, HttpRoutes, Object, PathMatch, PortName, Reason, Severity,
-    TlsUse,
+    ClassSelection, EntryPointSelection, HttpRoutes, Object, PathMatch, PortName, Reason, Settings,
+    Severity, TlsUse,
 };
 
-use super::{read, told};
+use super::{read_under, told};
 
 fn routes(metadata: &str, spec: &str) -> Arc<HttpRoutes> {
+    routes_under(metadata, spec, &Settings::default())
+}
+
+fn routes_under(metadata: &str, spec: &str, settings: &Settings) -> Arc<HttpRoutes> {
     let text = format!(
         "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  name: web\n  namespace: acme\n{metadata}spec:\n{spec}"
     );
-    let (object, findings) = read(&text);
+    let (object, findings) = read_under(&text, settings);
     assert_eq!(findings, [], "an Ingress carries its findings itself");
     let Some(Object::HttpRoutes(routes)) = object else { panic!("{object:?}") };
     routes
@@ -55,6 +60,43 @@ fn every_path_type_has_its_meaning() {
     for path_type in ["Exact", "Prefix", "ImplementationSpecific"] {
         assert_eq!(path("''", path_type), prefix("/"));
     }
+}
+
+#[test]
+fn a_prefix_matches_byte_by_byte_if_the_operator_wants_traefiks_meaning() {
+    let settings = Settings { strict_prefix_matching: false, ..Settings::default() };
+    let path = |written: &str| {
+        let routes = routes_under("", &rule(written, "Prefix"), &settings);
+        routes.rules[0].path.clone()
+    };
+    assert_eq!(path("/foo"), PathMatch::StringPrefix("/foo".into()));
+    assert_eq!(path("/foo/"), PathMatch::StringPrefix("/foo/".into()));
+}
+
+#[test]
+fn an_ingress_that_may_not_refer_to_other_providers_is_left_out_as_a_whole() {
+    let annotations = [
+        "traefik.ingress.kubernetes.io/router.middlewares: a-b@kubernetescrd",
+        "traefik.ingress.kubernetes.io/router.tls.options: strict@file",
+    ];
+    for annotation in annotations {
+        let under = |namespaces: &[&str]| {
+            let names = namespaces.iter().map(|name| (*name).into()).collect();
+            let settings =
+                Settings { cross_provider_namespaces: Some(names), ..Settings::default() };
+            routes_under(
+                &format!("  annotations:\n    {annotation}\n"),
+                &rule("/a", "Exact"),
+                &settings,
+            )
+        };
+        let refused = under(&[]);
+        assert!(refused.rules.is_empty());
+        assert_eq!(refused.findings[0].reason, Reason::RefNotPermitted);
+        assert_eq!(under(&["acme"]).rules.len(), 1);
+    }
+    let nobody = Settings { cross_provider_namespaces: Some(Vec::new()), ..Settings::default() };
+    assert_eq!(routes_under("", &rule("/a", "Exact"), &nobody).rules.len(), 1);
 }
 
 #[test]
