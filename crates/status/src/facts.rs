@@ -174,4 +174,5 @@ pub(crate) fn served_hosts<'a>(
     all.filter(|host| !lost.contains(host)).collect()
 }
 
-//TESTS
+#[cfg(test)]
+pub(crate) mod tests;

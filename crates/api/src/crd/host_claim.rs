@@ -79,6 +79,7 @@ impl HostClaim {
             root.x_kubernetes_validations = Some(vec![ValidationRule {
                 rule: NAME_RULE.to_owned(),
                 message: Some(NAME_MESSAGE.to_owned()),
+                field_path: Some(".spec.host".to_owned()),
                 ..ValidationRule::default()
             }]);
         }

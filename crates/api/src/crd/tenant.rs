@@ -68,7 +68,7 @@ pub struct TenantSpec {
     /// Whether rules without a host also answer for hostnames that nobody owns. The oldest Tenant that may has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allow_catch_all: Option<bool>,
-    /// Shared: one process serves this tenant and others. Process: a process of its own holds this tenant's keys.
+    /// How far apart this tenant is from the others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub isolation: Option<Isolation>,
 }
@@ -113,7 +113,7 @@ pub struct TenantTls {
     pub curves: Vec<String>,
 }
 
-/// A version of TLS.
+/// The lowest version of TLS that is accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum TlsVersion {
     /// TLS 1.2 (RFC 5246).
@@ -156,7 +156,7 @@ pub struct TenantLimits {
     pub bytes_buffered: Option<i64>,
 }
 
-/// How far apart a tenant is from the others.
+/// Shared: one process serves this tenant and others. Process: a process of its own holds this tenant's keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Isolation {
     /// In the process that serves other tenants too.

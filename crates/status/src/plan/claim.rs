@@ -188,4 +188,5 @@ fn status_patch(object: &HostClaim, status: &HostClaimStatus) -> Write {
     }))
 }
 
-//TESTS
+#[cfg(test)]
+mod tests;

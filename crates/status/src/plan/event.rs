@@ -197,7 +197,8 @@ impl Said {
             reason: Some(notice.reason.clone()),
             type_: Some(kind.to_owned()),
             note: Some(notice.note.clone()),
-            regarding: Some(reference(key, version, uid.as_deref(), &notice.field)),
+            // No field path: kubectl describe would say it twice, and kubectl get events not at all.
+            regarding: Some(reference(key, version, uid.as_deref())),
             reporting_controller: Some(CONTROLLER.to_owned()),
             reporting_instance: Some(self.identity.clone()),
             ..Event::default()
@@ -205,7 +206,7 @@ impl Said {
     }
 }
 
-fn reference(key: &ObjectKey, version: &str, uid: Option<&str>, field: &str) -> ObjectReference {
+fn reference(key: &ObjectKey, version: &str, uid: Option<&str>) -> ObjectReference {
     let unless_empty = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     ObjectReference {
         api_version: Some(version.to_owned()),
@@ -213,9 +214,9 @@ fn reference(key: &ObjectKey, version: &str, uid: Option<&str>, field: &str) -> 
         namespace: unless_empty(&key.namespace),
         name: Some(key.name.to_string()),
         uid: uid.map(Into::into),
-        field_path: unless_empty(field),
         ..ObjectReference::default()
     }
 }
 
-//TESTS
+#[cfg(test)]
+mod tests;

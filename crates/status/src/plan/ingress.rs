@@ -232,4 +232,5 @@ fn served(facts: &Facts, route: &Route) -> Notice {
     }
 }
 
-//TESTS
+#[cfg(test)]
+mod tests;

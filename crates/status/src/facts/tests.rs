@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Which hosts of an object are served, by its findings.
+
+use postern_model::{
+    ClassSelection, EntryPointSelection, HttpRule, Kind, Object, PathMatch, Settings, TlsUse,
+};
+
+use super::*;
+
+pub(crate) fn routes(namespace: &str, name: &str, hosts: &[&str]) -> HttpRoutes {
+    let key = ObjectKey::new(Kind::Ingress, namespace, name);
+    let rules = hosts.iter().enumerate().map(|(number, host)| HttpRule {
+        host: HostPattern::parse(host).ok(),
+        path: PathMatch::Prefix("/".into()),
+        backend: None,
+        entry_points: EntryPointSelection::Default,
+        tls: TlsUse::Any,
+        priority: None,
+        is_default: false,
+        closed_by: Vec::new(),
+        field: format!("spec.rules[{number}].http.paths[0]").into(),
+    });
+    HttpRoutes {
+        origin: Origin { uid: Some(format!("uid-{name}").into()), ..Origin::bare(key) },
+        class: ClassSelection::Unset,
+        rules: rules.collect(),
+        certificates: Vec::new(),
+        findings: Vec::new(),
+    }
+}
+
+pub(crate) fn finding(routes: &HttpRoutes, reason: Reason, field: &str) -> Finding {
+    Finding {
+        severity: Severity::Error,
+        reason,
+        origin: routes.origin.clone(),
+        field: field.into(),
+        message: "no".into(),
+        remedy: "do something",
+    }
+}
+
+fn served(routes: &HttpRoutes, findings: &[Finding]) -> Vec<String> {
+    let hosts = served_hosts(routes, findings);
+    hosts.into_iter().map(|host| host.map_or_else(String::new, |host| host.to_string())).collect()
+}
+
+#[test]
+fn a_host_that_is_lost_takes_no_other_with_it() {
+    let routes = routes("acme", "shop", &["a.test", "b.test", "a.test", "c.test"]);
+    let lost = finding(&routes, Reason::HostNotOwned, "spec.rules[0].host");
+    let other = finding(&routes, Reason::SecretNotFound, "spec.tls[0]");
+    assert_eq!(served(&routes, &[lost, other]), ["b.test", "c.test"]);
+}
+
+#[test]
+fn an_object_over_its_limit_serves_nothing() {
+    let routes = routes("acme", "shop", &["a.test"]);
+    assert!(served(&routes, &[finding(&routes, Reason::LimitExceeded, "")]).is_empty());
+    assert_eq!(served(&routes, &[]), ["a.test"]);
+}
+
+#[test]
+fn what_is_not_ours_is_not_among_the_facts() {
+    let mut world = World::new(Settings::default());
+    for name in ["ours", "theirs"] {
+        world.declare(Object::HttpRoutes(Arc::new(routes("acme", name, &["a.test"]))));
+    }
+    let facts = Facts::gather(&world, &Report::default(), |r| &*r.origin.key.name == "ours");
+    assert_eq!(facts.routes.len(), 1);
+    assert!(facts.routes[0].is_served);
+    assert_eq!(&*facts.routes[0].tenant, "acme");
+}
