@@ -2,11 +2,11 @@
 //! The admin server: its own socket on the control runtime, which no tenant's route leads to.
 
 use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
@@ -14,6 +14,8 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustix::io::Errno;
+use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -23,6 +25,8 @@ use crate::state::State;
 
 /// More connections wait: whoever scrapes or probes needs one.
 const MAX_CONNECTIONS: usize = 64;
+/// Connections that the kernel completes before they are accepted.
+const BACKLOG: i32 = 128;
 /// For a request's head, and until the next request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// For a connection as a whole: one that takes an answer slowly ends, too.
@@ -34,20 +38,73 @@ const TEXT: &str = "text/plain; charset=utf-8";
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 const JSON: &str = "application/json";
 
-/// Listens, and answers from `state` until the runtime ends.  Returns the address that the kernel chose.
-pub(crate) async fn start(
-    address: SocketAddr,
+/// Which pages are served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pages {
+    /// All.
+    All,
+    /// Those for probes and scrapes, which show no object of a tenant.
+    Health,
+}
+
+impl Pages {
+    fn have(self, path: &str) -> bool {
+        match path {
+            "/ping" | "/metrics" => true,
+            "/api/snapshot" => self == Self::All,
+            _ => false,
+        }
+    }
+}
+
+/// Listens on the first of `addresses` that this machine has, and answers from `state` until the runtime ends.  Returns
+/// the address that the kernel chose.  Must be called within a tokio runtime.
+pub(crate) fn start(
+    addresses: &[SocketAddr],
+    pages: Pages,
     state: Arc<State>,
     log: Log,
 ) -> anyhow::Result<SocketAddr> {
-    let failed = || format!("admin.address cannot listen on {address}");
-    let listener = TcpListener::bind(address).await.with_context(failed)?;
-    let bound = listener.local_addr().with_context(failed)?;
-    tokio::spawn(accept(listener, state, log));
+    let listener = listen(addresses)?;
+    let bound = listener.local_addr()?;
+    tokio::spawn(accept(listener, pages, state, log));
     Ok(bound)
 }
 
-async fn accept(listener: TcpListener, state: Arc<State>, log: Log) {
+fn listen(addresses: &[SocketAddr]) -> anyhow::Result<TcpListener> {
+    let mut refused = anyhow::anyhow!("names no address");
+    for address in addresses {
+        match listen_on(*address) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => {
+                let absent = matches!(
+                    error.raw_os_error().map(Errno::from_raw_os_error),
+                    Some(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL)
+                );
+                refused = anyhow::Error::new(error).context(format!("cannot listen on {address}"));
+                if !absent {
+                    break;
+                }
+            }
+        }
+    }
+    Err(refused)
+}
+
+fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        // [::] takes what comes over IPv4, too: probes come over either.
+        socket.set_only_v6(false)?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+async fn accept(listener: TcpListener, pages: Pages, state: Arc<State>, log: Log) {
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
         let Ok(place) = places.clone().acquire_owned().await else { return };
@@ -56,7 +113,7 @@ async fn accept(listener: TcpListener, state: Arc<State>, log: Log) {
                 let state = state.clone();
                 tokio::spawn(async move {
                     // A client that is slow or gone has nothing to be told.
-                    let _ = timeout(CONNECTION_TIMEOUT, serve(stream, state)).await;
+                    let _ = timeout(CONNECTION_TIMEOUT, serve(stream, pages, state)).await;
                     drop(place);
                 });
             }
@@ -69,10 +126,10 @@ async fn accept(listener: TcpListener, state: Arc<State>, log: Log) {
     }
 }
 
-async fn serve(stream: TcpStream, state: Arc<State>) {
+async fn serve(stream: TcpStream, pages: Pages, state: Arc<State>) {
     let service = service_fn(move |request| {
         let state = state.clone();
-        async move { Ok::<_, Infallible>(answer(&request, state).await) }
+        async move { Ok::<_, Infallible>(answer(&request, pages, state).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -83,9 +140,15 @@ async fn serve(stream: TcpStream, state: Arc<State>) {
     let _ = connection.await;
 }
 
-async fn answer(request: &Request<Incoming>, state: Arc<State>) -> Response<Full<Bytes>> {
-    let known = matches!(request.uri().path(), "/ping" | "/metrics" | "/api/snapshot");
-    if known && !matches!(*request.method(), Method::GET | Method::HEAD) {
+async fn answer(
+    request: &Request<Incoming>,
+    pages: Pages,
+    state: Arc<State>,
+) -> Response<Full<Bytes>> {
+    if !pages.have(request.uri().path()) {
+        return respond(StatusCode::NOT_FOUND, TEXT, "not found\n");
+    }
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let mut refusal = respond(StatusCode::METHOD_NOT_ALLOWED, TEXT, "method not allowed\n");
         refusal.headers_mut().insert(header::ALLOW, http::HeaderValue::from_static("GET, HEAD"));
         return refusal;
@@ -94,8 +157,7 @@ async fn answer(request: &Request<Incoming>, state: Arc<State>) -> Response<Full
         "/ping" if state.is_ready() => respond(StatusCode::OK, TEXT, "OK"),
         "/ping" => respond(StatusCode::SERVICE_UNAVAILABLE, TEXT, "not ready\n"),
         "/metrics" => made(PROMETHEUS, move || state.metrics()).await,
-        "/api/snapshot" => made(JSON, move || format!("{:#}\n", state.render())).await,
-        _ => respond(StatusCode::NOT_FOUND, TEXT, "not found\n"),
+        _ => made(JSON, move || format!("{:#}\n", state.render())).await,
     }
 }
 

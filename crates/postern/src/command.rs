@@ -6,6 +6,7 @@ mod demo;
 mod explain;
 mod options;
 mod render;
+mod run;
 mod serve;
 mod validate;
 mod version;
@@ -14,20 +15,20 @@ use std::ffi::OsString;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use postern_compile::explain::InvalidQuestion;
-use postern_source::FolderError;
+use postern_source::{ClusterError, FolderError};
 
 use crate::config::{self, Config, ConfigError, Layer};
 use crate::exit::Exit;
 
 const EXIT_CODES: &str = "Exit codes: 0 as asked (validate: nothing found), 1 failed, 2 findings, 64 wrong arguments or \
-                          configuration, 65 a folder cannot be read.";
+                          configuration, 65 a folder or a kubeconfig cannot be read.";
 
 /// The verbs that take configuration among their flags.
-const CONFIGURED: [&str; 4] = ["serve", "validate", "render", "explain"];
+const CONFIGURED: [&str; 5] = ["run", "serve", "validate", "render", "explain"];
 
 /// An edge router for Kubernetes that keeps tenants apart.
 ///
-/// It reads Kubernetes YAML (Ingress, Service, EndpointSlice, Secret, and its own Tenant and HostClaim), and serves what
+/// It reads a Kubernetes cluster or folders of Kubernetes YAML (Ingress, Service, EndpointSlice, Secret, and its own Tenant and HostClaim), and serves what
 /// each tenant declares under the hostnames that the tenant owns, and under no others.
 #[derive(Debug, Parser)]
 #[command(name = "postern", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
@@ -38,6 +39,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Run(run::Arguments),
     Serve(serve::Arguments),
     Validate(validate::Arguments),
     Render(render::Arguments),
@@ -65,6 +67,11 @@ fn exit_of(error: &anyhow::Error) -> Exit {
         Exit::Usage
     } else if error.is::<FolderError>() {
         Exit::Unreadable
+    } else if let Some(error) = error.downcast_ref() {
+        match error {
+            ClusterError::Kubeconfig { .. } | ClusterError::ServiceAccount(_) => Exit::Unreadable,
+            _ => Exit::Usage,
+        }
     } else {
         Exit::Failure
     }
@@ -84,6 +91,7 @@ fn try_run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit
         }
     };
     match arguments.command {
+        Command::Run(arguments) => run::run(arguments, load(flags)?),
         Command::Serve(arguments) => serve::run(&arguments, load(flags)?),
         Command::Validate(arguments) => validate::run(&arguments, load(flags)?),
         Command::Render(arguments) => render::run(&arguments, load(flags)?),
@@ -106,8 +114,12 @@ fn command() -> clap::Command {
 /// Says in a verb's help that it takes keys, and which.
 fn with_keys(verb: clap::Command) -> clap::Command {
     let name = verb.get_name().to_owned();
-    let url = if name == "explain" { "<URL> " } else { "" };
-    verb.override_usage(format!("postern {name} [OPTIONS] [--KEY=VALUE]... {url}<FOLDER>..."))
+    let rest = match name.as_str() {
+        "run" => "",
+        "explain" => " <URL> <FOLDER>...",
+        _ => " <FOLDER>...",
+    };
+    verb.override_usage(format!("postern {name} [OPTIONS] [--KEY=VALUE]...{rest}"))
         .after_help(format!(
             "Configuration is given as --KEY=VALUE: postern {name} --help lists all keys."
         ))

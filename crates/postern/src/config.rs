@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The install configuration: the same keys from flags, the environment and a file, in this order of precedence.
 
+mod cluster;
 mod entry_point;
 mod environment;
 mod error;
@@ -20,6 +21,7 @@ mod tests;
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use ipnet::IpNet;
@@ -28,6 +30,7 @@ use postern_serve::{AccessLogFormat, EdgeConfig, UpstreamConfig};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
+pub(crate) use cluster::{ClusterConfig, IngressEndpoint};
 pub(crate) use error::ConfigError;
 pub(crate) use flags::take as take_flags;
 pub(crate) use keys::KEYS;
@@ -35,6 +38,7 @@ pub(crate) use layer::Layer;
 pub(crate) use reference::{help, markdown};
 
 use crate::log::Level;
+use key::Key;
 use reader::Reader;
 
 /// More workers than this are a slip.
@@ -47,8 +51,12 @@ pub(crate) struct Config {
     pub(crate) settings: Settings,
     /// What the data plane works from.
     pub(crate) edge: EdgeConfig,
-    /// Where the admin server listens, if it does.
-    pub(crate) admin: Option<SocketAddr>,
+    /// Where the admin server listens, if it does: the first that this machine has.
+    pub(crate) admin: Vec<SocketAddr>,
+    /// Where only probes and scrapes are answered, if they are: the first that this machine has.
+    pub(crate) health: Vec<SocketAddr>,
+    /// How a cluster is read, if one is.
+    pub(crate) cluster: ClusterConfig,
     /// What is logged.
     pub(crate) log_level: Level,
 }
@@ -79,7 +87,14 @@ impl Config {
         };
         let mut settings = settings(&reader)?;
         settings.entry_points = entry_points.compiled;
-        Ok(Self { settings, edge, admin: admin(&reader)?, log_level: log_level(&reader)? })
+        Ok(Self {
+            settings,
+            edge,
+            admin: listens(&reader, &keys::ADMIN_ADDRESS)?,
+            health: listens(&reader, &keys::HEALTH_ADDRESS)?,
+            cluster: cluster::read(&reader)?,
+            log_level: log_level(&reader)?,
+        })
     }
 }
 
@@ -95,8 +110,15 @@ fn settings(reader: &Reader<'_>) -> Result<Settings, ConfigError> {
             _ => TenancyMode::Namespace,
         },
         ingress_class: (!class.is_empty()).then(|| class.into()),
-        namespaces: reader.list(&keys::INGRESS_NAMESPACES).map(|(n, _)| n.into()).collect(),
+        namespaces: namespaces(reader),
         allow_empty_services: reader.switch(&keys::INGRESS_EMPTY_SERVICES)?,
+        native_lb_by_default: reader.switch(&keys::INGRESS_NATIVE_LB)?,
+        strict_prefix_matching: reader.switch(&keys::INGRESS_STRICT_PREFIX)?,
+        // Nobody and everybody are told apart by whether the list is there.
+        cross_provider_namespaces: reader
+            .is_written(&keys::INGRESS_CROSS_PROVIDER)
+            .then(|| names(reader, &keys::INGRESS_CROSS_PROVIDER).collect()),
+        allow_cross_namespace: reader.switch(&keys::INGRESS_CROSS_NAMESPACE)?,
         egress: EgressPolicy {
             allow: networks(reader, &keys::EGRESS_ALLOW)?,
             deny: networks(reader, &keys::EGRESS_DENY)?,
@@ -107,7 +129,21 @@ fn settings(reader: &Reader<'_>) -> Result<Settings, ConfigError> {
     })
 }
 
-fn networks(reader: &Reader<'_>, key: &key::Key) -> Result<Vec<IpNet>, ConfigError> {
+/// The namespaces that either provider lists.
+fn namespaces(reader: &Reader<'_>) -> Vec<Arc<str>> {
+    let both = [&keys::INGRESS_NAMESPACES, &keys::CRD_NAMESPACES];
+    let mut all: Vec<_> = both.into_iter().flat_map(|key| names(reader, key)).collect();
+    all.sort();
+    all.dedup();
+    all
+}
+
+fn names<'a>(reader: &Reader<'a>, key: &Key) -> impl Iterator<Item = Arc<str>> + use<'a> {
+    let names: Vec<_> = reader.list(key).map(|(name, _)| name.into()).collect();
+    names.into_iter()
+}
+
+fn networks(reader: &Reader<'_>, key: &Key) -> Result<Vec<IpNet>, ConfigError> {
     reader.each(key, value::network)
 }
 
@@ -155,12 +191,11 @@ fn access_log(
     Ok(on.then(|| (format, (!path.is_empty()).then(|| path.into()))))
 }
 
-fn admin(reader: &Reader<'_>) -> Result<Option<SocketAddr>, ConfigError> {
-    if reader.text(&keys::ADMIN_ADDRESS).is_empty() {
-        return Ok(None);
+fn listens(reader: &Reader<'_>, key: &'static Key) -> Result<Vec<SocketAddr>, ConfigError> {
+    if reader.text(key).is_empty() {
+        return Ok(Vec::new());
     }
-    let addresses = reader.parse(&keys::ADMIN_ADDRESS, value::listen_addresses)?;
-    Ok(addresses.first().copied())
+    reader.parse(key, value::listen_addresses)
 }
 
 fn log_level(reader: &Reader<'_>) -> Result<Level, ConfigError> {

@@ -19,7 +19,8 @@ use postern_serve::Edge;
 use tokio::time::timeout;
 
 use crate::config::{self, Config};
-use crate::run::Running;
+use crate::run::{Running, Stage};
+use crate::source::Folders;
 use attack::{Attack, is_refusal, tells_nothing};
 use certificate::{Authority, Leaf};
 pub(crate) use checklist::Checklist;
@@ -59,7 +60,7 @@ pub(crate) enum Ports {
 /// A demo that runs.
 pub(crate) struct Demo {
     folder: PathBuf,
-    running: Running,
+    running: Running<Folders>,
     edge: Edge,
     web: SocketAddr,
     websecure: SocketAddr,
@@ -82,7 +83,9 @@ impl Demo {
             write(folder, &file, &manifest::site(site, &leaves[site.leaf], port))?;
         }
         let config = configuration(folder, ports)?;
-        let (running, edge) = Running::start(config, &[folder.to_owned()]).await?;
+        let stage = Stage::open(&config).await?;
+        let folders = Folders::open(&[folder.to_owned()], stage.log)?;
+        let (running, edge) = stage.serve(config, folders).await?;
         let address = |name: &str| {
             let found = edge.addresses(name).first().copied();
             found.with_context(|| format!("entry point {name} does not listen"))

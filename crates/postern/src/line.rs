@@ -1,57 +1,72 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The line: folder in, world, compiler, snapshot out.  Only the order of the steps is here.
+//! The line: world, compiler, snapshot out.  Only the order of the steps is here.
 
 use std::path::PathBuf;
 
 use postern_compile::Compiler;
-use postern_model::{Finding, Settings, Timestamp, World};
+use postern_model::{Changes, Finding, HttpRoutes, Settings, Timestamp, World};
 use postern_snapshot::Snapshot;
-use postern_source::{Changed, Folder, FolderError, Summary};
+use postern_source::{Folder, FolderError, Summary};
+use postern_status::Facts;
 
-/// Folders, what they declare, and what is compiled from it.
+/// What is declared, and what is compiled from it.
 pub(crate) struct Line {
-    folder: Folder,
     world: World,
     compiler: Compiler,
 }
 
 impl Line {
-    /// Opens the folders; reads nothing yet.
-    pub(crate) fn open(folders: &[PathBuf], settings: Settings) -> Result<Self, FolderError> {
-        let folder = Folder::open(folders)?;
-        Ok(Self { folder, world: World::new(settings), compiler: Compiler::new() })
+    /// A line on which nothing is declared yet.
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self { world: World::new(settings), compiler: Compiler::new() }
     }
 
-    /// The same folders from scratch, after a defect of ours ended a step half done: what was claimed stays claimed, and
-    /// generations go on, by which connections know what is new.
-    pub(crate) fn start_over(&self, last: u64) -> Result<(Self, Snapshot, Summary), FolderError> {
-        let mut fresh = Self::open(self.folder.roots(), self.world.settings().clone())?;
+    /// Reads folders once and compiles them.
+    pub(crate) fn of_folders(
+        folders: &[PathBuf],
+        settings: Settings,
+    ) -> Result<(Self, Snapshot, Summary), FolderError> {
+        let mut line = Self::new(settings);
+        let summary = Folder::open(folders)?.load(&mut line.world);
+        let snapshot = line.compile();
+        Ok((line, snapshot, summary))
+    }
+
+    /// An empty line, after a defect of ours ended a step half done: what was claimed stays claimed.
+    pub(crate) fn start_over(&self) -> Self {
+        let mut fresh = Self::new(self.world.settings().clone());
         fresh.world.record(self.world.claims().values().cloned());
-        let (mut snapshot, summary) = fresh.load();
-        while snapshot.generation() <= last {
-            snapshot = fresh.compile();
-        }
-        Ok((fresh, snapshot, summary))
-    }
-
-    /// Reads everything and compiles it.
-    pub(crate) fn load(&mut self) -> (Snapshot, Summary) {
-        let summary = self.folder.load(&mut self.world);
-        (self.compile(), summary)
-    }
-
-    /// Reads what has changed and compiles that.
-    pub(crate) fn follow(&mut self, changed: &Changed) -> (Snapshot, Summary) {
-        let summary = self.folder.refresh_changed(changed, &mut self.world);
-        (self.compile(), summary)
+        fresh
     }
 
     /// Compiles what has changed, which may be only the time.
     pub(crate) fn compile(&mut self) -> Snapshot {
         self.world.tell_time(now());
         let changes = self.world.take_changes();
+        self.compile_changes(changes)
+    }
+
+    /// Compiles what has changed, if anything has: claims that come back as they were recorded change nothing.
+    pub(crate) fn compile_news(&mut self) -> Option<Snapshot> {
+        self.world.tell_time(now());
+        match self.world.take_changes() {
+            Changes::None => None,
+            changes => Some(self.compile_changes(changes)),
+        }
+    }
+
+    fn compile_changes(&mut self, changes: Changes) -> Snapshot {
         let snapshot = self.compiler.recompile(&self.world, changes);
         self.world.record(self.compiler.report().claims.iter().cloned());
+        snapshot
+    }
+
+    /// Compiles into a generation above `last`: connections know by it what is new.
+    pub(crate) fn compile_after(&mut self, last: u64) -> Snapshot {
+        let mut snapshot = self.compile();
+        while snapshot.generation() <= last {
+            snapshot = self.compile();
+        }
         snapshot
     }
 
@@ -65,7 +80,18 @@ impl Line {
         &self.world
     }
 
-    /// Everything there is to say: about files, then about objects.
+    /// What is declared, to be changed.
+    pub(crate) fn world_mut(&mut self) -> &mut World {
+        &mut self.world
+    }
+
+    /// What the cluster is to be told.
+    pub(crate) fn facts(&self) -> Facts {
+        let is_ours = |routes: &HttpRoutes| self.compiler.is_ours(routes);
+        Facts::gather(&self.world, self.compiler.report(), is_ours)
+    }
+
+    /// Everything there is to say: about what was read, then about objects.
     pub(crate) fn findings(&self) -> impl Iterator<Item = Finding> + '_ {
         let compiled = self.compiler.report().findings.values().flatten().cloned();
         self.world.findings().chain(compiled)
@@ -75,42 +101,4 @@ impl Line {
 /// The time of day.
 pub(crate) fn now() -> Timestamp {
     Timestamp(jiff::Timestamp::now().as_second())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SHOP: &str = "
-apiVersion: networking.k8s.io/v1
-kind: Ingress
-metadata: {name: shop, namespace: NAMESPACE}
-spec:
-  rules:
-  - host: shop.acme.test
-    http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: shop, port: {number: 80}}}}]}
-";
-
-    #[test]
-    fn starting_over_keeps_claims_and_generations() {
-        let folder = tempfile::tempdir().unwrap();
-        let write = |file: &str, namespace: &str| {
-            let text = SHOP.replace("NAMESPACE", namespace);
-            std::fs::write(folder.path().join(file), text).unwrap();
-        };
-        write("b.yaml", "acme");
-        let mut line = Line::open(&[folder.path().to_owned()], Settings::default()).unwrap();
-        let (first, _) = line.load();
-        let second = line.compile();
-        assert!(second.generation() > first.generation());
-
-        // By the order of files alone, this one would come first.
-        write("a.yaml", "globex");
-        let (fresh, snapshot, _) = line.start_over(second.generation()).unwrap();
-        assert!(snapshot.generation() > second.generation());
-        let host = postern_model::Host::parse("shop.acme.test").unwrap();
-        let admission = snapshot.admit(&host).unwrap();
-        assert_eq!(&**admission.scope().label(), "acme");
-        assert!(fresh.findings().any(|finding| &*finding.origin.key.namespace == "globex"));
-    }
 }

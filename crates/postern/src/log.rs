@@ -50,7 +50,8 @@ impl Log {
         self.line(Level::Debug, message);
     }
 
-    fn line(self, level: Level, message: impl Display) {
+    /// What is as severe as that.
+    pub(crate) fn line(self, level: Level, message: impl Display) {
         if level > self.level {
             return;
         }

@@ -4,7 +4,6 @@
 //! This crate is arguments, wiring, the admin server and shutdown.  What is decided is decided below it.
 
 mod admin;
-mod changes;
 mod command;
 mod config;
 mod demo;
@@ -14,6 +13,7 @@ mod line;
 mod log;
 mod output;
 mod run;
+mod source;
 mod state;
 
 use std::process::ExitCode;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A running Postern: source → compile → published, on the control runtime, beside the data plane's own threads.
+//! A running Postern: source → compile → published → reported, on the control runtime, beside the data plane's own
+//! threads.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,21 +12,27 @@ use anyhow::Context;
 use postern_model::{Finding, Kind, Severity};
 use postern_serve::{Edge, EdgeConfig, Published};
 use postern_snapshot::Snapshot;
-use postern_source::{Changed, Summary};
-use tokio::sync::mpsc;
+use postern_status::StatusHandle;
 use tokio::task::block_in_place;
 
+use crate::admin::{self, Pages};
 use crate::config::Config;
 use crate::findings::{Tally, severity_word};
 use crate::line::{Line, now};
-use crate::log::Log;
+use crate::log::{Level, Log};
+use crate::source::Source;
 use crate::state::State;
-use crate::{admin, changes};
 
 /// How often the clock is looked at, at least: it may be set.
 const TICK: Duration = Duration::from_secs(60);
 /// How many new findings of one change are logged one by one.
 const MAX_LOGGED: usize = 20;
+/// After the second defect of ours in a row, and then twice as long each time.
+const PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(64);
+
+const NO_TRAEFIK_KINDS: &str = "providers.kubernetesCRD: Traefik's own kinds (IngressRoute, Middleware and so on) are \
+                                not read by this version; the namespaces listed there count for Ingresses";
 
 /// The runtime of everything that is not a request: it can never starve the workers, nor they it.
 pub(crate) fn control_runtime() -> anyhow::Result<tokio::runtime::Runtime> {
@@ -37,46 +44,66 @@ pub(crate) fn control_runtime() -> anyhow::Result<tokio::runtime::Runtime> {
         .context("the control runtime cannot be started")
 }
 
-/// A Postern that serves folders.
-pub(crate) struct Running {
-    line: Line,
-    changes: mpsc::Receiver<Changed>,
+/// A Postern that listens for questions about itself, and serves nothing yet.
+pub(crate) struct Stage {
+    pub(crate) state: Arc<State>,
+    pub(crate) log: Log,
     published: Arc<Published>,
-    state: Arc<State>,
-    /// What was found so far, to tell what is new.
-    found: BTreeSet<String>,
-    /// A step ended half done, and the line could not start over yet.
-    broken: bool,
-    log: Log,
+    /// Where we listen: no backend of a tenant is there.
+    sockets: Vec<SocketAddr>,
 }
 
-impl Running {
-    /// Reads the folders, compiles and publishes them, and only then opens the entry points (I18).
-    pub(crate) async fn start(
-        mut config: Config,
-        folders: &[PathBuf],
-    ) -> anyhow::Result<(Self, Edge)> {
+impl Stage {
+    /// Opens the admin server and the one for probes.
+    pub(crate) async fn open(config: &Config) -> anyhow::Result<Self> {
         let log = Log::new(config.log_level);
-        let entry_points = config.settings.entry_points.clone();
         let published = Arc::new(Published::default());
+        let entry_points = config.settings.entry_points.clone();
         let state = Arc::new(State::new(published.clone(), entry_points));
-        let line = Line::open(folders, config.settings)?;
-        if let Some(address) = config.admin {
-            let address = admin::start(address, state.clone(), log).await?;
-            log.info(format!("admin listens on {address}"));
-            config.edge.upstream.own_sockets.push(address);
+        let mut sockets = Vec::new();
+        for (what, addresses, pages) in
+            [("admin", &config.admin, Pages::All), ("health", &config.health, Pages::Health)]
+        {
+            if addresses.is_empty() {
+                continue;
+            }
+            let started = admin::start(addresses, pages, state.clone(), log);
+            let address = started.with_context(|| format!("{what}.address"))?;
+            log.info(format!("{what} listens on {address}"));
+            sockets.push(address);
         }
-        let changes = changes::watch(folders, log);
-        let found = BTreeSet::new();
-        let mut running = Self { line, changes, published, state, found, broken: false, log };
-        let started = Instant::now();
-        let (snapshot, summary) = block_in_place(|| running.line.load());
-        running.publish(snapshot, started, &loaded(&summary));
-        let edge = running.open(config.edge)?;
+        if config.cluster.wants_traefik_kinds {
+            log.warn(NO_TRAEFIK_KINDS);
+        }
+        Ok(Self { state, log, published, sockets })
+    }
+
+    /// Waits for everything, compiles and publishes it, and only then opens the entry points (I18).
+    pub(crate) async fn serve<S: Source>(
+        self,
+        config: Config,
+        source: S,
+    ) -> anyhow::Result<(Running<S>, Edge)> {
+        let mut running = Running {
+            line: Line::new(config.settings),
+            source,
+            stage: self,
+            found: BTreeSet::new(),
+            lacks_all: true,
+            failures: 0,
+            status: None,
+            unreported: true,
+        };
+        while running.lacks_all {
+            let news = running.source.next().await;
+            running.take(news);
+        }
+        let edge = running.stage.open_entry_points(config.edge)?;
         Ok((running, edge))
     }
 
-    fn open(&self, config: EdgeConfig) -> anyhow::Result<Edge> {
+    fn open_entry_points(&self, mut config: EdgeConfig) -> anyhow::Result<Edge> {
+        config.upstream.own_sockets.extend(&self.sockets);
         let entry_points = config.entry_points.clone();
         let edge = Edge::start(config, self.published.clone())?;
         self.state.serves(edge.metrics());
@@ -89,29 +116,76 @@ impl Running {
         }
         Ok(edge)
     }
+}
 
-    /// Follows the folders and the clock for ever.  May be dropped at any point.
+/// A Postern that serves what a source declares.
+pub(crate) struct Running<S> {
+    line: Line,
+    source: S,
+    stage: Stage,
+    /// What was found so far, to tell what is new.
+    found: BTreeSet<String>,
+    /// The line is empty: at the start, and after a step that ended half done.
+    lacks_all: bool,
+    /// How many steps in a row ended half done.
+    failures: u32,
+    /// Who tells the cluster.
+    status: Option<StatusHandle>,
+    /// The cluster was not told yet what is so now.
+    unreported: bool,
+}
+
+impl<S: Source> Running<S> {
+    /// Follows the source and the clock for ever.  May be dropped at any point.
     pub(crate) async fn follow(&mut self) {
         loop {
             self.step().await;
         }
     }
 
-    /// Follows one change of the folders, or of the time.
+    /// Follows one change of what is declared, or of the time.
     pub(crate) async fn step(&mut self) {
         let tick = tokio::time::sleep(self.until_deadline());
         tokio::select! {
-            changed = self.changes.recv() => match changed {
-                Some(changed) => self.change(&changed),
-                None => std::future::pending().await,
-            },
+            news = self.source.next() => self.take(news),
             () = tick => self.tick(),
+            () = due(self.status.as_ref()), if self.unreported && !self.lacks_all => self.report(),
         }
     }
 
+    /// The cluster is told from now on, as often as that one wants to know.
+    pub(crate) fn reports_to(&mut self, status: StatusHandle) {
+        let metrics = status.metrics();
+        self.stage.state.reports(Box::new(move |out| metrics.encode(out)));
+        self.status = Some(status);
+    }
+
+    /// The cluster is told nothing more; whoever tells it may take its leave.
+    pub(crate) fn take_status(&mut self) -> Option<StatusHandle> {
+        self.status.take()
+    }
+
+    fn report(&mut self) {
+        if let Some(status) = &self.status {
+            let line = &self.line;
+            // It is in proportion to all that there is, and a defect there is none of those who are served.
+            let facts = block_in_place(|| catch_unwind(AssertUnwindSafe(|| line.facts())));
+            match facts {
+                Ok(facts) => status.report(facts),
+                Err(_) => self.stage.log.error("status cannot be gathered"),
+            }
+        }
+        self.unreported = false;
+    }
+
     /// What the admin server tells.
-    pub(crate) fn state(&self) -> Arc<State> {
-        self.state.clone()
+    pub(crate) fn state(&self) -> &State {
+        &self.stage.state
+    }
+
+    /// The log.
+    pub(crate) fn log(&self) -> Log {
+        self.stage.log
     }
 
     /// What there is to say about what is served now.
@@ -119,46 +193,53 @@ impl Running {
         &self.line
     }
 
-    /// Reads what has changed, and serves it.
-    fn change(&mut self, changed: &Changed) {
-        if let Changed::Files(paths) = changed {
-            paths.iter().for_each(|path| self.log.debug(format!("{} changed", path.display())));
-        }
-        self.attempt(|line| {
-            let (snapshot, summary) = line.follow(changed);
-            (snapshot, followed(changed, &summary))
+    /// Takes what has changed, and serves it.
+    fn take(&mut self, news: S::News) {
+        let noticed = S::noticed(&news);
+        let last = self.stage.published.load().generation();
+        let all = self.lacks_all;
+        let served = self.attempt(|line, source| {
+            let what = source.apply(news, line.world_mut())?;
+            let snapshot = if all { Some(line.compile_after(last)) } else { line.compile_news() };
+            Some((snapshot, what))
         });
+        if let Some(noticed) = noticed.filter(|_| served && !all) {
+            self.stage.state.propagated(noticed.elapsed());
+        }
     }
 
     /// Serves what time alone has changed: a quarantine has ended, a certificate has become valid.
     fn tick(&mut self) {
-        if self.line.deadline().is_some_and(|deadline| deadline <= now()) {
+        if !self.lacks_all && self.line.deadline().is_some_and(|deadline| deadline <= now()) {
             let what = "the time has come for a claim or a certificate";
-            self.attempt(|line| (line.compile(), what.to_owned()));
+            self.attempt(|line, _| Some((Some(line.compile()), what.to_owned())));
         }
     }
 
     /// Takes one step of the line and serves what it gives.  A panic is a defect of ours, and no reason to end for
     /// everybody: what is served stays, and the line starts over (I17, I21).
-    fn attempt(&mut self, step: impl FnOnce(&mut Line) -> (Snapshot, String)) {
+    fn attempt(
+        &mut self,
+        step: impl FnOnce(&mut Line, &mut S) -> Option<(Option<Snapshot>, String)>,
+    ) -> bool {
         let started = Instant::now();
-        let last = self.published.load().generation();
-        let (line, broken) = (&mut self.line, &mut self.broken);
-        // What a panic leaves half done is thrown away, and not looked at before.
-        let served = block_in_place(|| {
-            if !*broken && let Ok(served) = catch_unwind(AssertUnwindSafe(|| step(line))) {
-                return Some(served);
-            }
-            *broken = true;
-            let fresh = catch_unwind(AssertUnwindSafe(|| line.start_over(last))).ok()?;
-            let (fresh, snapshot, summary) = fresh.ok()?;
-            (*line, *broken) = (fresh, false);
-            Some((snapshot, format!("started over: {}", loaded(&summary))))
-        });
-        match served {
-            Some((snapshot, what)) => self.publish(snapshot, started, &what),
-            None => self.log.error("a change cannot be compiled: what was served before stays"),
+        let (line, source) = (&mut self.line, &mut self.source);
+        let stepped = block_in_place(|| catch_unwind(AssertUnwindSafe(|| step(line, source))));
+        if let Ok(Some((snapshot, what))) = stepped {
+            (self.lacks_all, self.failures) = (false, 0);
+            self.publish(snapshot, started, &what);
+            return true;
         }
+        self.stage.log.error("a change cannot be compiled: what was served before stays");
+        // What was left half done is thrown away, but for the claims.
+        let line = &self.line;
+        if let Ok(fresh) = catch_unwind(AssertUnwindSafe(|| line.start_over())) {
+            self.line = fresh;
+        }
+        self.lacks_all = true;
+        self.source.start_over(pause_after(self.failures));
+        self.failures += 1;
+        false
     }
 
     fn until_deadline(&self) -> Duration {
@@ -168,16 +249,27 @@ impl Running {
         Duration::from_secs(u64::try_from(left).unwrap_or(0)).clamp(Duration::from_secs(1), TICK)
     }
 
-    fn publish(&mut self, snapshot: Snapshot, started: Instant, what: &str) {
-        let generation = snapshot.generation();
-        self.published.replace(snapshot);
+    fn publish(&mut self, snapshot: Option<Snapshot>, started: Instant, what: &str) {
+        let is_new = snapshot.is_some();
+        if let Some(snapshot) = snapshot {
+            self.stage.published.replace(snapshot);
+        }
         let took = started.elapsed();
+        let generation = self.stage.published.load().generation();
         let findings: Vec<Finding> = self.line.findings().collect();
         let tally = Tally::of(&findings);
-        self.state.compiled(took, tally);
+        self.stage.state.compiled(took, tally);
         let millis = took.as_secs_f64() * 1e3;
-        self.log.info(format!("generation {generation}: {what}; {tally}; {millis:.1} ms"));
+        let level = match (is_new, generation) {
+            (true, 1) => Level::Info,
+            (true, _) => S::CHANGES,
+            (false, _) => Level::Debug,
+        };
+        self.stage
+            .log
+            .line(level, format!("generation {generation}: {what}; {tally}; {millis:.1} ms"));
         self.tell_news(&findings);
+        self.unreported = true;
     }
 
     /// Logs what was not found before.  Beyond a thousand findings nobody reads them in a log, and comparing them would
@@ -188,14 +280,31 @@ impl Running {
         } else {
             findings.iter().filter(|f| is_worth_a_line(f)).map(sentence).collect()
         };
+        let log = self.stage.log;
         let news: Vec<&String> = found.difference(&self.found).collect();
         for sentence in news.iter().take(MAX_LOGGED) {
-            self.log.warn(sentence);
+            log.warn(sentence);
         }
         if let Some(more) = news.len().checked_sub(MAX_LOGGED).filter(|more| *more > 0) {
-            self.log.warn(format!("{more} more findings: see postern validate"));
+            log.warn(format!("{more} more findings: see postern validate"));
         }
         self.found = found;
+    }
+}
+
+/// Waits until it is worth while to tell the cluster.
+async fn due(status: Option<&StatusHandle>) {
+    match status {
+        Some(status) => status.due().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// How long to wait before everything is read once more.
+fn pause_after(failures: u32) -> Duration {
+    match failures {
+        0 => Duration::ZERO,
+        more => PAUSE.saturating_mul(1 << (more - 1).min(6)).min(LONGEST_PAUSE),
     }
 }
 
@@ -214,17 +323,5 @@ pub(crate) fn sentence(finding: &Finding) -> String {
     format!("{place}{object}{} {reason}: {message}; {remedy}", severity_word(*severity))
 }
 
-fn loaded(summary: &Summary) -> String {
-    let objects: usize = summary.objects.values().sum();
-    format!("{objects} objects in {} files", summary.files)
-}
-
-fn followed(changed: &Changed, summary: &Summary) -> String {
-    match changed {
-        Changed::Files(paths) if paths.len() == 1 => {
-            paths.iter().map(|path| format!("{} changed", path.display())).collect()
-        }
-        Changed::Files(paths) => format!("{} files changed", paths.len()),
-        Changed::Everything => format!("folders changed, {} files read", summary.files_read),
-    }
-}
+#[cfg(test)]
+mod tests;

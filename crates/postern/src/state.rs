@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What the admin server tells about a running Postern.
 
+mod propagation;
+
 use std::fmt::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -9,12 +11,17 @@ use std::time::Duration;
 use postern_model::EntryPoint;
 use postern_serve::{Metrics, Published};
 use postern_snapshot::Expiry;
+use postern_source::{Health, Trouble};
 use serde_json::Value;
 
 use crate::findings::Tally;
+use propagation::Propagation;
 
 /// The most certificates that are told one by one: a scrape stays small however many tenants have.
 const MAX_CERTIFICATES: usize = 1000;
+
+/// Writes what somebody else counts.
+type Encode = Box<dyn Fn(&mut String) + Send + Sync>;
 
 /// A running Postern, for those who ask about it.
 #[derive(Default)]
@@ -26,6 +33,10 @@ pub(crate) struct State {
     compiled: Mutex<Compiled>,
     /// The certificates of the snapshot of that generation: found once for each.
     expiries: Mutex<(u64, Vec<Expiry>)>,
+    propagation: Propagation,
+    /// What the watches of a cluster say about themselves.
+    watches: Mutex<Option<Health>>,
+    reporter: OnceLock<Encode>,
 }
 
 /// What the last compiles had to say.
@@ -70,6 +81,27 @@ impl State {
         compiled.tally = tally;
     }
 
+    /// A change is served that was noticed so long ago.
+    pub(crate) fn propagated(&self, took: Duration) {
+        self.propagation.observe(took);
+    }
+
+    /// A cluster is watched.
+    pub(crate) fn watches(&self, health: Health) {
+        *self.watches.lock().unwrap_or_else(PoisonError::into_inner) = Some(health);
+    }
+
+    /// What keeps the watches of a cluster from telling anything new.
+    pub(crate) fn troubles(&self) -> Vec<Trouble> {
+        self.health().map(|health| health.troubles()).unwrap_or_default()
+    }
+
+    /// Who reports to the cluster counts, too.
+    pub(crate) fn reports(&self, encode: Encode) {
+        // Only the first counts, and there is only one.
+        let _ = self.reporter.set(encode);
+    }
+
     /// What is served, without keys.
     pub(crate) fn render(&self) -> Value {
         let snapshot = self.published.load().clone();
@@ -88,8 +120,26 @@ impl State {
         head(&mut out, "postern_ready", "gauge", "Whether requests should be sent here.");
         let _ = writeln!(out, "postern_ready {}", u8::from(self.is_ready()));
         self.encode_compiled(&mut out);
+        self.propagation.encode(&mut out);
+        self.encode_staleness(&mut out);
+        if let Some(encode) = self.reporter.get() {
+            encode(&mut out);
+        }
         self.encode_certificates(&mut out);
         out
+    }
+
+    fn health(&self) -> Option<Health> {
+        self.watches.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn encode_staleness(&self, out: &mut String) {
+        let Some(health) = self.health() else { return };
+        let name = "postern_source_staleness_seconds";
+        head(out, name, "gauge", "For how long nothing was heard of the API server, by kind.");
+        for (kind, silence) in health.staleness() {
+            let _ = writeln!(out, "{name}{{kind=\"{kind}\"}} {:.3}", silence.as_secs_f64());
+        }
     }
 
     fn encode_compiled(&self, out: &mut String) {

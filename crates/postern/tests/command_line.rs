@@ -90,7 +90,9 @@ fn what_is_misspelt_ends_with_64() {
         &["validate", "x", "--output=xml"],
         &["validate", "x", "--tenancy.mod=off"],
         &["serve", "x", "--entryPoints.web.address"],
-        &["serve", "x", "--providers.kubernetesCRD"],
+        &["serve", "x", "--providers.kubernetesGateway"],
+        &["run", "folder"],
+        &["run", "--kubeconfg=x"],
         &["explain", "ftp://a.test/", "x"],
         &["version", "--bananas"],
     ] {
@@ -99,6 +101,39 @@ fn what_is_misspelt_ends_with_64() {
         assert!(output.stdout.is_empty(), "{arguments:?}: data only on standard output");
         assert!(!output.stderr.is_empty(), "{arguments:?}");
     }
+}
+
+#[test]
+fn a_cluster_that_nothing_says_how_to_reach_is_no_success() {
+    let folder = folder(&[("broken", "apiVersion: v1\nkind: Config\ncurrent-context: none\n")]);
+    let broken = folder.path().join("broken");
+    for (arguments, code, words) in [
+        (&["--kubeconfig=/does/not/exist"][..], 65, "/does/not/exist cannot be used"),
+        (&["--kubeconfig", text(&broken)], 65, "broken cannot be used"),
+        (&["--providers.kubernetesIngress.endpoint=:not a url"], 64, "is not a URL"),
+        (&[], 64, "no kubeconfig, no service account and no endpoint"),
+    ] {
+        let ports = ["--admin.address=", "--health.address=127.0.0.1:0"];
+        let output = postern(&[&["run"], &ports[..], arguments].concat());
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains(words), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn an_api_server_that_is_away_is_waited_for_unready_and_the_wait_can_be_ended() {
+    let closed = started::closed_port();
+    let endpoint = format!("--providers.kubernetesIngress.endpoint=http://{closed}");
+    let mut postern = Postern::wait_for_cluster(&[&endpoint]);
+    postern.wait_for_log("cannot be reached");
+    assert_eq!(get(postern.health, "x", "/ping").0, 503);
+    assert_eq!(get(postern.health, "x", "/metrics").0, 200);
+    assert!(get(postern.health, "x", "/metrics").1.contains("postern_ready 0\n"));
+    assert_eq!(get(postern.health, "x", "/api/snapshot").0, 404, "tenants' objects are not shown");
+    assert_eq!(get(postern.admin, "x", "/ping").0, 503);
+    assert!(postern.runs());
+    postern.signal("TERM");
+    assert_eq!(postern.wait(Duration::from_secs(10)), Some(0));
 }
 
 #[test]

@@ -40,8 +40,7 @@ enum Output {
 /// Prints the explanation.
 pub(crate) fn run(arguments: &Arguments, config: Config) -> anyhow::Result<Exit> {
     let question = Question::parse(&arguments.url, arguments.sni.as_deref())?;
-    let mut line = Line::open(&arguments.folders, config.settings)?;
-    line.load();
+    let (line, _, _) = Line::of_folders(&arguments.folders, config.settings)?;
     let explanation = postern_compile::explain(line.world(), &question);
     match arguments.output {
         Output::Text => output::text(&text(&explanation))?,

@@ -22,7 +22,7 @@ pub(crate) struct Arguments {
 /// Prints the snapshot.
 pub(crate) fn run(arguments: &Arguments, config: Config) -> anyhow::Result<Exit> {
     let entry_points = config.settings.entry_points.clone();
-    let (snapshot, _) = Line::open(&arguments.folders, config.settings)?.load();
+    let (_, snapshot, _) = Line::of_folders(&arguments.folders, config.settings)?;
     output::value(&snapshot.render(&entry_points), arguments.output)?;
     Ok(Exit::Success)
 }

@@ -10,7 +10,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::log::Log;
-use crate::run::{Running, control_runtime};
+use crate::run::{Running, Stage, control_runtime};
+use crate::source::{Folders, Source};
 
 /// Serves what folders of Kubernetes YAML declare, and follows their changes.
 ///
@@ -33,32 +34,49 @@ pub(crate) fn run(arguments: &Arguments, config: Config) -> anyhow::Result<Exit>
 }
 
 async fn serve(arguments: &Arguments, config: Config) -> anyhow::Result<()> {
-    let log = Log::new(config.log_level);
     // Before anything else: a signal during the start is a stop, too.
     let mut signals = Signals::new()?;
-    let started = tokio::select! {
-        started = Running::start(config, &arguments.folders) => started?,
+    let start = async {
+        let folders = Folders::open(&arguments.folders, Log::new(config.log_level))?;
+        let stage = Stage::open(&config).await?;
+        stage.serve(config, folders).await
+    };
+    let (mut running, edge) = tokio::select! {
+        started = start => started?,
         () = signals.next() => return Ok(()),
     };
-    let (mut running, edge) = started;
+    follow(&mut running, &mut signals).await;
+    drain(edge, &mut signals).await;
+    running.log().info("stopped");
+    Ok(())
+}
+
+/// Serves until it is asked to stop; then nobody should send anything here any more.
+pub(super) async fn follow<S: Source>(running: &mut Running<S>, signals: &mut Signals) {
     tokio::select! {
         () = running.follow() => {}
         () = signals.next() => {}
     }
     running.state().drains();
-    log.info("stopping: open requests may end, a second signal ends them");
-    drain(edge, &mut signals).await;
-    log.info("stopped");
-    Ok(())
+    running.log().info("stopping: open requests may end, a second signal ends them");
 }
 
 /// Waits for the end of open requests, or for a second signal.
 pub(crate) async fn drain(edge: Edge, signals: &mut Signals) {
+    drain_and(edge, signals, std::future::ready(())).await;
+}
+
+/// Waits for the end of open requests and of something else, or for a second signal.
+pub(super) async fn drain_and(
+    edge: Edge,
+    signals: &mut Signals,
+    farewell: impl Future<Output = ()>,
+) {
     edge.drain();
     let joined = tokio::task::spawn_blocking(move || edge.join());
     tokio::select! {
         // A worker that panicked has nothing left to end.
-        _ = joined => {}
+        _ = async { tokio::join!(joined, farewell) } => {}
         () = signals.next() => {}
     }
 }

@@ -63,8 +63,7 @@ impl FailOn {
 
 /// Prints the findings.
 pub(crate) fn run(arguments: &Arguments, config: Config) -> anyhow::Result<Exit> {
-    let mut line = Line::open(&arguments.folders, config.settings)?;
-    let (_, summary) = line.load();
+    let (line, _, summary) = Line::of_folders(&arguments.folders, config.settings)?;
     let findings = sorted(line.findings());
     match arguments.output {
         Output::Table => output::text(&table(&findings, &summary))?,

@@ -54,13 +54,45 @@ keys! {
     INGRESS = "providers.kubernetesIngress", Switch, "true",
         "Reads Ingress objects; they are always read, so only true is accepted.";
     INGRESS_NAMESPACES = "providers.kubernetesIngress.namespaces", List, "",
-        "Reads objects of these namespaces only; without it, of all.";
+        "Reads objects of these namespaces only; without it, of all. In a cluster each of them is watched by itself, so that rights in them are enough.";
     INGRESS_CLASS = "providers.kubernetesIngress.ingressClass", Text, "",
         "Serves Ingresses of this class only; without it, of every class whose controller is Postern, or of none.";
     INGRESS_EMPTY_SERVICES = "providers.kubernetesIngress.allowEmptyServices", Switch, "true",
         "A route to a Service without endpoints answers 503; when false it is left out, and answers 404.";
     INGRESS_EXTERNAL_NAME = "providers.kubernetesIngress.allowExternalNameServices", Switch, "false",
         "Services of type ExternalName; they are not supported yet, so only false is accepted.";
+    INGRESS_LABELS = "providers.kubernetesIngress.labelSelector", Text, "",
+        "Reads only the Ingresses of a cluster that this label selector selects, in Kubernetes' spelling: app=shop,tier!=test.";
+    INGRESS_CROSS_NAMESPACE = "providers.kubernetesIngress.allowCrossNamespace", Switch, "false",
+        "Allows references to another namespace of the same tenant. Those to another tenant's need a ReferenceGrant, always.";
+    INGRESS_CROSS_PROVIDER = "providers.kubernetesIngress.crossProviderNamespaces", List, "",
+        "The namespaces whose objects may name name@provider in annotations; without it, all, and with an empty list, none.";
+    INGRESS_NATIVE_LB = "providers.kubernetesIngress.nativeLBByDefault", Switch, "false",
+        "Sends requests to a Service's own address and not to its endpoints, unless its annotation service.nativelb says otherwise.";
+    INGRESS_STRICT_PREFIX = "providers.kubernetesIngress.strictPrefixMatching", Switch, "true",
+        "A path of type Prefix matches element by element, as Kubernetes has it: /foo does not match /foobar. When false it does, as in Traefik by default.";
+    INGRESS_THROTTLE = "providers.kubernetesIngress.throttleDuration", Duration, "0s",
+        "The least time between two changes that are taken over from a cluster.";
+    INGRESS_ENDPOINT_IP = "providers.kubernetesIngress.ingressEndpoint.ip", Text, "",
+        "The address that is written into the status of Ingresses.";
+    INGRESS_ENDPOINT_HOSTNAME = "providers.kubernetesIngress.ingressEndpoint.hostname", Text, "",
+        "The hostname that is written into the status of Ingresses.";
+    INGRESS_ENDPOINT_SERVICE = "providers.kubernetesIngress.ingressEndpoint.publishedService", Text, "",
+        "The Service, as namespace/name, whose load balancer's addresses are written into the status of Ingresses.";
+    INGRESS_SECRETS_BY_NAME = "providers.kubernetesIngress.secretsByName", Switch, "false",
+        "Reads the Secrets of a cluster one by one, by their names, and never lists them.";
+    INGRESS_NO_CLUSTER_SCOPE = "providers.kubernetesIngress.disableClusterScopeResources", Switch, "false",
+        "Reads nothing that lies outside of namespaces: no IngressClass, Namespace, Tenant or HostClaim.";
+    INGRESS_ENDPOINT = "providers.kubernetesIngress.endpoint", Text, "",
+        "The URL of the API server; not needed in a Pod, nor with a kubeconfig.";
+    INGRESS_TOKEN = "providers.kubernetesIngress.token", Text, "",
+        "A bearer token for the endpoint, or the path of a file that holds one.";
+    INGRESS_AUTHORITY = "providers.kubernetesIngress.certAuthFilePath", Text, "",
+        "A file with the PEM certificates by which the endpoint is known.";
+    CRD = "providers.kubernetesCRD", Switch, "false",
+        "Accepted, so that Traefik's configuration can be kept: Traefik's own kinds (IngressRoute, Middleware and so on) are not read yet.";
+    CRD_NAMESPACES = "providers.kubernetesCRD.namespaces", List, "",
+        "Added to providers.kubernetesIngress.namespaces.";
     EGRESS_ALLOW = "egress.allow", List, "",
         "Backends may live in these CIDR ranges although they are denied below or by default (loopback, link-local, multicast).";
     EGRESS_DENY = "egress.deny", List, "",
@@ -81,6 +113,8 @@ keys! {
         "How long an idle connection to a backend is kept. 0 means no limit.";
     ADMIN_ADDRESS = "admin.address", Text, "127.0.0.1:9000",
         "Where /ping, /metrics and /api/snapshot are served; empty turns them off.";
+    HEALTH_ADDRESS = "health.address", Text, "",
+        "Where only /ping and /metrics are served, for probes and scrapes from elsewhere; empty turns it off.";
     ACCESS_LOG = "accessLog", Switch, "false",
         "Writes one line per request; any other accessLog key turns it on, too.";
     ACCESS_LOG_FORMAT = "accessLog.format", ACCESS_LOG_FORMATS, "common",

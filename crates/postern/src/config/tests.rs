@@ -42,7 +42,7 @@ fn without_configuration_there_are_web_and_websecure() {
     assert_eq!(addresses(&config, "websecure"), ["[::]:8443", "0.0.0.0:8443"]);
     assert_eq!(config.edge.entry_points.iter().map(|e| e.tls).collect::<Vec<_>>(), [false, true]);
     assert!(config.settings.entry_points.iter().all(|e| e.is_default));
-    assert_eq!(config.admin.unwrap().to_string(), "127.0.0.1:9000");
+    assert_eq!(config.admin[0].to_string(), "127.0.0.1:9000");
     assert_eq!(config.settings.quarantine_seconds, 86_400);
     assert_eq!(config.edge.grace_timeout, Duration::from_secs(10));
     assert!(config.edge.access_log.is_none());
@@ -79,7 +79,7 @@ fn flags_are_read_in_any_case_and_lists_may_be_repeated() {
     assert_eq!(config.edge.grace_timeout, Duration::from_secs(30));
     assert_eq!(config.settings.tenancy, TenancyMode::Declared);
     assert!(config.settings.egress.allows("127.0.0.1".parse().unwrap()));
-    assert!(config.admin.is_none());
+    assert!(config.admin.is_empty());
     assert_eq!(config.edge.access_log, Some((AccessLogFormat::Json, None)));
     assert_eq!(config.edge.workers, 3);
 }
@@ -155,7 +155,7 @@ fn an_unknown_key_is_refused_with_the_nearest_one() {
 #[test]
 fn a_traefik_key_that_is_not_there_yet_is_not_called_misspelt() {
     for flag in [
-        "--providers.kubernetescrd",
+        "--providers.kubernetescrd.allowCrossNamespace",
         "--providers.kubernetesgateway.namespaces=a",
         "--certificatesResolvers.le.acme.email=a@b.test",
         "--entryPoints.web.http.redirections.entryPoint.to=websecure",
@@ -183,12 +183,93 @@ fn a_bad_value_is_refused_with_its_place() {
         (&["--providers.kubernetesIngress.allowExternalNameServices=true"], "not supported yet"),
         (&["--providers.kubernetesIngress=false"], "cannot be turned off"),
         (&["--serversTransport.rootCAs=/does/not/exist"], "cannot be read"),
+        (&["--providers.kubernetesIngress.ingressEndpoint.ip=here"], "is no IP address"),
+        (&["--providers.kubernetesIngress.ingressEndpoint.hostname=a..b"], "is no hostname"),
+        (
+            &["--providers.kubernetesIngress.ingressEndpoint.publishedService=edge"],
+            "namespace/name",
+        ),
+        (&["--providers.kubernetesIngress.disableIngressClassLookup"], "disableClusterScope"),
+        (&["--health.address=here"], "is no address"),
         (&["--log.level"], "a value is missing"),
         (&["--configFile=/does/not/exist.yaml"], "cannot be read"),
     ] {
         let message = refusal(arguments, &[]).replace("--entryPoints.web.a", "--entrypoints.web.a");
         assert!(message.contains(words), "{message}");
     }
+}
+
+#[test]
+fn a_cluster_is_read_as_the_chart_says() {
+    let config = load(
+        &[
+            "--health.address=:9100",
+            "--providers.kubernetesIngress=true",
+            "--providers.kubernetesIngress.namespaces=b,a",
+            "--providers.kubernetesIngress.labelSelector=app=shop,tier!=test",
+            "--providers.kubernetesIngress.allowCrossNamespace=true",
+            "--providers.kubernetesIngress.allowExternalNameServices=false",
+            "--providers.kubernetesIngress.nativeLBByDefault=true",
+            "--providers.kubernetesIngress.strictPrefixMatching=false",
+            "--providers.kubernetesIngress.throttleDuration=2",
+            "--providers.kubernetesIngress.ingressEndpoint.publishedService=edge/postern",
+            "--providers.kubernetesIngress.ingressEndpoint.hostname=Edge.acme.test",
+            "--providers.kubernetesIngress.ingressEndpoint.ip=192.0.2.1",
+            "--providers.kubernetesIngress.secretsByName=true",
+            "--providers.kubernetesIngress.disableClusterScopeResources",
+            "--providers.kubernetesIngress.endpoint=https://10.0.0.1:6443",
+            "--providers.kubernetesIngress.token=hush",
+            "--providers.kubernetesCRD.namespaces=c,a",
+            "--log.level=WARN",
+        ],
+        &[],
+    )
+    .unwrap();
+    let Config { settings, cluster, .. } = &config;
+    assert_eq!(config.health[0].port(), 9100);
+    assert_eq!(settings.namespaces.iter().map(|n| &**n).collect::<Vec<_>>(), ["a", "b", "c"]);
+    assert!(settings.allow_cross_namespace && settings.native_lb_by_default);
+    assert!(!settings.strict_prefix_matching);
+    assert!(cluster.wants_traefik_kinds);
+    assert_eq!(config.log_level, Level::Warn);
+    let endpoint = IngressEndpoint {
+        ip: Some("192.0.2.1".parse().unwrap()),
+        hostname: Some("edge.acme.test".to_owned()),
+        published_service: Some(("edge".to_owned(), "postern".to_owned())),
+    };
+    assert_eq!(cluster.ingress_endpoint, endpoint);
+    let options = cluster.options(settings.clone());
+    assert_eq!(options.label_selector, "app=shop,tier!=test");
+    assert_eq!(options.throttle, Duration::from_secs(2));
+    assert!(options.secrets_by_name && options.disable_cluster_scope_resources);
+    assert_eq!(options.settings, *settings);
+    assert!(!format!("{config:?}").contains("hush"), "a token is not printed");
+}
+
+#[test]
+fn an_empty_list_of_cross_provider_namespaces_means_nobody() {
+    let allowed = |config: Config| config.settings.cross_provider_namespaces.map(|n| n.len());
+    assert_eq!(allowed(load(&[], &[]).unwrap()), None);
+    let flag = "--providers.kubernetesIngress.crossProviderNamespaces=";
+    assert_eq!(allowed(load(&[flag], &[]).unwrap()), Some(0));
+    assert_eq!(allowed(load(&[&format!("{flag}a,b")], &[]).unwrap()), Some(2));
+    for (ending, text) in [
+        ("yaml", "providers: {kubernetesIngress: {crossProviderNamespaces: []}}"),
+        ("toml", "[providers.kubernetesIngress]\ncrossProviderNamespaces = []"),
+    ] {
+        let (_folder, path) = file(ending, text);
+        let config = load(&[&format!("--configFile={}", path.display())], &[]).unwrap();
+        assert_eq!(allowed(config), Some(0), "{ending}");
+    }
+}
+
+#[test]
+fn the_namespaces_that_are_recommended_for_one_tenant_are_taken_as_they_are() {
+    let text = "providers:\n  kubernetesCRD:\n    namespaces:\n      - tenant\n  kubernetesIngress:\n    \
+                namespaces:\n      - tenant\n";
+    let (_folder, path) = file("yaml", text);
+    let config = load(&[&format!("--configFile={}", path.display())], &[]).unwrap();
+    assert_eq!(config.settings.namespaces, ["tenant".into()]);
 }
 
 #[test]

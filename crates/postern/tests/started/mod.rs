@@ -44,17 +44,39 @@ pub(crate) struct Postern {
     log: Arc<Mutex<String>>,
     pub(crate) web: SocketAddr,
     pub(crate) admin: SocketAddr,
+    pub(crate) health: SocketAddr,
 }
 
 impl Postern {
     /// Serves a folder on free ports, with backends on loopback and a grace period of a minute.
     pub(crate) fn serve(folder: &Path) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_postern"))
-            .arg("serve")
-            .arg(folder)
+        let mut postern = Self::start(
+            Command::new(env!("CARGO_BIN_EXE_postern"))
+                .arg("serve")
+                .arg(folder)
+                .args(["--entryPoints.web.transport.lifeCycle.graceTimeOut=1m", "--workers=1"])
+                .arg("--egress.allow=127.0.0.0/8"),
+        );
+        postern.wait_for_log("entry point web listens on http://");
+        postern.web = postern.logged("entry point web listens on http://");
+        postern
+    }
+
+    /// Starts to serve a cluster that is not there.
+    pub(crate) fn wait_for_cluster(arguments: &[&str]) -> Self {
+        let mut postern = Self::start(
+            Command::new(env!("CARGO_BIN_EXE_postern"))
+                .args(["run", "--health.address=127.0.0.1:0"])
+                .args(arguments),
+        );
+        postern.wait_for_log("health listens on ");
+        postern.health = postern.logged("health listens on ");
+        postern
+    }
+
+    fn start(command: &mut Command) -> Self {
+        let mut child = command
             .args(["--entryPoints.web.address=127.0.0.1:0", "--admin.address=127.0.0.1:0"])
-            .args(["--entryPoints.web.transport.lifeCycle.graceTimeOut=1m", "--workers=1"])
-            .arg("--egress.allow=127.0.0.0/8")
             .env_clear()
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -72,9 +94,8 @@ impl Postern {
             }
         });
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut postern = Self { child, log, web: nowhere, admin: nowhere };
-        postern.wait_for_log("entry point web listens on http://");
-        postern.web = postern.logged("entry point web listens on http://");
+        let mut postern = Self { child, log, web: nowhere, admin: nowhere, health: nowhere };
+        postern.wait_for_log("admin listens on ");
         postern.admin = postern.logged("admin listens on ");
         postern
     }
@@ -142,6 +163,12 @@ impl Waiting {
         self.0.read_to_string(&mut all).expect("an answer, and the end of the connection");
         all
     }
+}
+
+/// Where nobody listens.
+pub(crate) fn closed_port() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("it is bound")
 }
 
 /// A backend that answers everything with one text.
