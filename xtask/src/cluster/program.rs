@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -102,6 +103,9 @@ impl Programs {
         }
         let version = Command::new(&go).args(["env", "GOVERSION"]).output()?.stdout;
         let cache = cache_folder()?;
+        // Two builds at once would do the same work twice.  The lock ends with the process that holds it.
+        let lock = File::create(cache.join("lock"))?;
+        lock.lock()?;
         let mut paths = BTreeMap::new();
         for program in PROGRAMS {
             let built = program.built(&go, &version, &cache);
