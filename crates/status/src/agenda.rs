@@ -219,3 +219,6 @@ impl Agenda {
         usize::from(gave_up)
     }
 }
+
+#[cfg(test)]
+mod tests;

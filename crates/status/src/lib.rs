@@ -41,7 +41,7 @@ use kube::Client;
 use tokio::sync::watch as channel;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use crate::facts::Facts;
 use crate::leader::{Candidate, Leadership};
@@ -67,7 +67,8 @@ pub struct StatusHandle {
     leadership: Leadership,
     reported: Mutex<Option<Instant>>,
     metrics: Arc<StatusMetrics>,
-    stop: CancellationToken,
+    /// Whoever drops the handle wants no more status.
+    stop: DropGuard,
     candidate: JoinHandle<()>,
 }
 
@@ -98,7 +99,7 @@ impl Status {
         });
         let candidate = tokio::spawn(candidate.run(stop.clone(), written));
         let reported = Mutex::default();
-        StatusHandle { facts, leadership, reported, metrics, stop, candidate }
+        StatusHandle { facts, leadership, reported, metrics, stop: stop.drop_guard(), candidate }
     }
 }
 
@@ -131,7 +132,7 @@ impl StatusHandle {
 
     /// Ends the last write and gives the lease back, within 5 seconds.
     pub async fn shutdown(self) {
-        self.stop.cancel();
+        drop(self.stop);
         // If it takes longer, the lease ends by itself.
         let _ = tokio::time::timeout(SHUTDOWN, self.candidate).await;
     }

@@ -11,7 +11,9 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use jiff::Timestamp;
-use postern_api::crd::{self, HostClaim, HostClaimSpec, HostClaimState, HostClaimStatus};
+use postern_api::crd::{
+    self, Condition, ConditionStatus, HostClaim, HostClaimSpec, HostClaimState, HostClaimStatus,
+};
 use postern_model::{ClaimRecord, ClaimState, HostPattern};
 use serde_json::json;
 
@@ -25,7 +27,7 @@ pub(crate) fn object_name(pattern: &HostPattern) -> String {
     crd::object_name(&pattern.to_string(), hexadecimal)
 }
 
-/// The first 32 bytes' worth of a SHA-256, in hexadecimal.
+/// The SHA-256 of a text, in hexadecimal.
 pub(crate) fn hexadecimal(text: &str) -> String {
     use std::fmt::Write;
     digest(&SHA256, text.as_bytes()).as_ref().iter().fold(String::new(), |mut hex, byte| {
@@ -149,6 +151,7 @@ fn amend(facts: &Facts, name: &Arc<str>, object: &HostClaim, now: Timestamp) -> 
             "metadata": {"resourceVersion": object.metadata.resource_version},
             "spec": {"namespaceUID": uid},
         })),
+        _ if is_described(object) => return None,
         _ => {
             let status = status(object, released, now);
             if object.status.as_ref() == Some(&status) {
@@ -159,6 +162,19 @@ fn amend(facts: &Facts, name: &Arc<str>, object: &HostClaim, now: Timestamp) -> 
     };
     let tenant = facts.tenant_of(&object.spec.namespace);
     Some(Task { target: Target::Claim(name.to_string()), tenant, write })
+}
+
+/// Whether people read already that a claim is held: so it is with nearly all of them, nearly always.
+fn is_described(object: &HostClaim) -> bool {
+    object.status.as_ref().is_some_and(|status| {
+        let is_current = |condition: &Condition| {
+            let held = condition.reason == "Held" && condition.status == ConditionStatus::True;
+            held && condition.observed_generation == object.metadata.generation
+        };
+        status.released_at.is_none()
+            && status.state == Some(HostClaimState::Held)
+            && matches!(&status.conditions[..], [condition] if is_current(condition))
+    })
 }
 
 fn status(object: &HostClaim, released: Option<String>, now: Timestamp) -> HostClaimStatus {

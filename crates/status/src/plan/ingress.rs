@@ -57,6 +57,10 @@ impl Ingresses {
         now: Instant,
     ) -> Vec<Task> {
         self.contention.sweep(now);
+        let ours: HashSet<Key> =
+            facts.routes.iter().map(|route| key(&route.routes.origin)).collect();
+        self.written.retain(|key, _| seen.ingresses.contains_key(key));
+        self.served.retain(|key, _| ours.contains(key));
         let Some(addresses) = addresses else { return Vec::new() };
         let mut tasks = Vec::new();
         for route in &facts.routes {
@@ -71,19 +75,12 @@ impl Ingresses {
                 tasks.push(task(key, object, wanted, route.tenant.clone()));
             }
         }
-        tasks.extend(self.abandoned(facts, seen));
+        tasks.extend(self.abandoned(facts, seen, &ours));
         tasks
     }
 
     /// Objects that were ours and are no longer, and still show what we wrote.
-    fn abandoned(&mut self, facts: &Facts, seen: &Seen) -> Vec<Task> {
-        if self.written.is_empty() && self.served.is_empty() {
-            return Vec::new();
-        }
-        let ours: HashSet<Key> =
-            facts.routes.iter().map(|route| key(&route.routes.origin)).collect();
-        self.written.retain(|key, _| seen.ingresses.contains_key(key));
-        self.served.retain(|key, _| ours.contains(key));
+    fn abandoned(&self, facts: &Facts, seen: &Seen, ours: &HashSet<Key>) -> Vec<Task> {
         let left = self.written.iter().filter(|(key, _)| !ours.contains(*key));
         let tasks = left.filter_map(|(key, written)| {
             let object = seen.ingresses.get(key)?;

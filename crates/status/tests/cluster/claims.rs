@@ -126,3 +126,77 @@ async fn a_transfer_by_the_operator_raises_the_epoch_once() {
     first.stop().await;
     second.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_operator_releases_or_restores_stays_so() {
+    if kubeconfig().is_none() {
+        return;
+    }
+    let client = client().await;
+    define(&client).await;
+    namespace(&client, "operated").await;
+    let claims: Api<HostClaim> = Api::all(client.clone());
+    // Restored without a UID: the namespace that is there is pinned.
+    let spec = HostClaimSpec {
+        host: "restored.operated.test".to_owned(),
+        namespace: "operated".to_owned(),
+        namespace_uid: None,
+        epoch: 7,
+    };
+    let object = HostClaim::new("h.restored.operated.test", spec);
+    claims.create(&PostParams::default(), &object).await.unwrap();
+    let replica = Replica::start("a", "operated").await;
+    until("the namespace is pinned", async || {
+        claims.get("h.restored.operated.test").await.unwrap().spec.namespace_uid.is_some()
+    })
+    .await;
+    assert_eq!(replica.owner("restored.operated.test").as_deref(), Some("operated"));
+    // Released by hand.
+    let released = serde_json::json!({"status": {"releasedAt": "2026-01-01T00:00:00Z"}});
+    let patch = kube::api::Patch::Merge(released);
+    let name = "h.restored.operated.test";
+    claims.patch_status(name, &Default::default(), &patch).await.unwrap();
+    until("it says so", async || {
+        let status = claims.get(name).await.unwrap().status.unwrap_or_default();
+        status.state == Some(postern_api::crd::HostClaimState::Released)
+    })
+    .await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let held = claim(&client, "restored.operated.test").await;
+    assert_eq!(held, Some(("operated".to_owned(), 7, true)));
+    replica.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_storm_of_claims_delays_nobody_elses() {
+    if kubeconfig().is_none() {
+        return;
+    }
+    let client = client().await;
+    define(&client).await;
+    namespace(&client, "storm").await;
+    namespace(&client, "bystander").await;
+    let replica = Replica::start("a", "storm").await;
+    until("it leads", async || replica.leads()).await;
+    for object in 0..20 {
+        let hosts: Vec<_> = (0..50).map(|n| format!("h{n}.o{object}.storm.test")).collect();
+        let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
+        ingress(&client, "storm", &format!("storm-{object}"), &hosts).await;
+    }
+    ingress(&client, "bystander", "shop", &["shop.bystander.test"]).await;
+    let took = until("the bystander's claim is recorded", async || {
+        claim(&client, "shop.bystander.test").await.is_some()
+    })
+    .await;
+    let claims: Api<HostClaim> = Api::all(client.clone());
+    let recorded = async || {
+        let all = claims.list(&Default::default()).await.unwrap().items;
+        all.iter().filter(|claim| claim.spec.namespace == "storm").count()
+    };
+    let before = recorded().await;
+    let rest = until("all are recorded", async || recorded().await == 1000).await;
+    eprintln!("bystander after {took:?}, when {before} were recorded; all after {rest:?} more");
+    assert!(before < 1000, "there was no storm");
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    replica.stop().await;
+}
