@@ -3,4 +3,4 @@
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| postern_fuzz::targets::host(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| postern_fuzz::targets::host::run(input));

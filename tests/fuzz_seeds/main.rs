@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Replays the seeds of the fuzz targets on the stable compiler: what was found once stays found.
 
-#[path = "../../fuzz/src/targets.rs"]
-pub mod targets;
+#[path = "../../fuzz/src/targets/client_hello.rs"]
+pub mod client_hello;
+#[path = "../../fuzz/src/targets/host.rs"]
+pub mod host;
+#[path = "../../fuzz/src/targets/path.rs"]
+pub mod path;
+#[path = "../../fuzz/src/targets/yaml.rs"]
+pub mod yaml;
 
 use std::fs;
 use std::path::Path;
@@ -21,20 +27,20 @@ fn replay(target: &str, body: fn(&[u8])) {
 
 #[test]
 fn seeds_of_host_hold() {
-    replay("host", targets::host);
+    replay("host", host::run);
 }
 
 #[test]
 fn seeds_of_path_hold() {
-    replay("path", targets::path);
+    replay("path", path::run);
 }
 
 #[test]
 fn seeds_of_client_hello_hold() {
-    replay("client_hello", targets::client_hello);
+    replay("client_hello", client_hello::run);
 }
 
 #[test]
 fn seeds_of_yaml_hold() {
-    replay("yaml", targets::yaml);
+    replay("yaml", yaml::run);
 }

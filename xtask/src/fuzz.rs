@@ -41,7 +41,7 @@ fn target(name: &str, seconds: u32) -> Result<Outcome> {
     fs::create_dir_all(&corpus).with_context(|| format!("cannot make {}", corpus.display()))?;
     let mut command = Command::new("cargo");
     command.current_dir(root()).env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO");
-    command.args(["+nightly", "fuzz", "run", name]).arg(&corpus);
+    command.args(["+nightly", "fuzz", "run", "--features", name, name]).arg(&corpus);
     command.arg(root().join("fuzz/seeds").join(name));
     command.args(["--", &format!("-max_total_time={seconds}"), "-timeout=5"]);
     command.args(["-rss_limit_mb=1024", "-print_final_stats=1"]);
