@@ -42,6 +42,9 @@ pub(super) fn run(options: &Options, ground: &Ground, report: &mut Report) -> Re
         Line::new(&format!("scale {name}"), unit, goal, &[("postern", value)])
     };
     report.add(line("ready", "s", Goal::AtMost(2.0), proxy.ready.as_secs_f64()));
+    // The same as work done: on a busy machine the time above says little.
+    let cpu = proxy.process.cpu()? as f64 / 1e9;
+    report.add(line("ready CPU", "s", Goal::None, cpu));
     thread::sleep(Duration::from_secs(3));
     report.add(line("resident", "MiB", Goal::AtMost(80.0), proxy.process.resident()?));
     let scale = Scale { options, ground, proxy: &proxy, folder };
