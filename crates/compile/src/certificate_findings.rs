@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use postern_model::{CertificateUse, Finding, HostPattern, HttpRoutes, Origin, Timestamp};
+use postern_model::{CertificateUse, Finding, HostPattern, HttpRoutes, Origin, Quoted, Timestamp};
 use postern_snapshot::Certificate;
 
 use crate::notice;
@@ -53,7 +53,7 @@ pub(crate) fn certificate_findings(
 
 fn unusable(origin: &Origin, declared: &CertificateUse, loaded: &Loaded) -> Option<Finding> {
     let field = format!("{}.secretName", declared.field);
-    let name = declared.secret.name();
+    let name = Quoted(declared.secret.name());
     match loaded {
         Loaded::Ready { .. } => None,
         Loaded::Unresolved(Unresolved::NotFound) => Some(notice::SECRET_NOT_FOUND.about(
@@ -84,7 +84,7 @@ fn expiry(
     if is_valid(certificate, now) {
         return None;
     }
-    let name = declared.secret.name();
+    let name = Quoted(declared.secret.name());
     let state = if now < certificate.not_before() { "is not yet valid" } else { "has expired" };
     Some(notice::CERTIFICATE_EXPIRED.about(
         origin,
@@ -106,7 +106,7 @@ fn mismatch(
         0 => String::new(),
         number => format!(" and {number} more"),
     };
-    let (name, listed) = (declared.secret.name(), listed.join(", "));
+    let (name, listed) = (Quoted(declared.secret.name()), listed.join(", "));
     Some(notice::CERTIFICATE_MISMATCH.about(
         origin,
         declared.field.clone(),

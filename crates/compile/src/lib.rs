@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use postern_model::{
-    Change, Changes, Host, HostPattern, HttpRoutes, Object, Report, TenantId, TenantModel,
-    Timestamp, World,
+    Change, Changes, Host, HostPattern, HttpRoutes, Object, Quoted, Report, TenantId,
+    TenantModel, Timestamp, World,
 };
 use postern_snapshot::editor::TenantRoom;
 use postern_snapshot::{Editor, Snapshot};
@@ -321,7 +321,9 @@ impl Compiler {
         }
         match self.terms.select(&routes.class) {
             Selection::Others => return Some("it belongs to another controller".to_owned()),
-            Selection::Missing(class) => return Some(format!("there is no IngressClass {class}")),
+            Selection::Missing(class) => {
+                return Some(format!("there is no IngressClass {}", Quoted(&class)));
+            }
             Selection::Ours => {}
         }
         let verdict = self.ledger.verdict(tenant, host);

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use postern_model::{
-    EntryPointSet, Finding, HostPattern, HttpRoutes, HttpRule, ObjectKey, Origin, PathMatch,
+    EntryPointSet, Finding, HostPattern, HttpRoutes, HttpRule, ObjectKey, Origin, PathMatch, Quoted,
 };
 use postern_snapshot::{Action, Closed, Precedence, Route};
 
@@ -145,7 +145,7 @@ pub(crate) fn unknown_entry_points(terms: &Terms, routes: &HttpRoutes) -> Vec<Fi
         }
         for name in terms.unknown_entry_points(&rule.entry_points) {
             if told.insert(name) {
-                let message = format!("there is no entry point {name}");
+                let message = format!("there is no entry point {}", Quoted(name));
                 let finding = notice::ENTRY_POINT_NOT_FOUND;
                 findings.push(finding.about(&routes.origin, rule.field.clone(), message));
             }
@@ -174,6 +174,7 @@ pub(crate) fn entry_points(
 /// What is said about a rule whose backend leads nowhere.
 pub(crate) fn no_backend(at: Position<'_>, reason: NoBackend) -> Finding {
     let service = at.rule.backend.as_ref().map_or("", |backend| backend.service.name());
+    let service = Quoted(service);
     let field = format!("{}.backend", at.rule.field);
     let origin = &at.routes.origin;
     match reason {

@@ -6,8 +6,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use postern_model::{
-    EntryPointSet, Finding, Host, HostPattern, HttpRoutes, Object, ObjectKey, Report, TenantId,
-    TenantSpec, Timestamp,
+    EntryPointSet, Finding, Host, HostPattern, HttpRoutes, Object, ObjectKey, Quoted, Report,
+    TenantId, TenantSpec, Timestamp,
 };
 use postern_snapshot::editor::TenantRoom;
 use postern_snapshot::{Action, BackendSlot, Closed, Editor, RouteTable, TenantScope, TlsDemands};
@@ -325,7 +325,7 @@ impl Tenant {
             Selection::Ours => {}
             Selection::Others => return,
             Selection::Missing(class) => {
-                let message = format!("there is no IngressClass {class}");
+                let message = format!("there is no IngressClass {}", Quoted(&class));
                 let field = "spec.ingressClassName";
                 let finding = notice::CLASS_NOT_FOUND.about(&routes.origin, field, message);
                 pass.report.findings.insert(object, vec![finding]);

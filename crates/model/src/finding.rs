@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What an author is told about an object.  A finding never names another tenant's objects (wall W7, I19).
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::sync::Arc;
 
 use crate::origin::Origin;
@@ -36,7 +36,7 @@ pub enum Reason {
     SecretInvalid,
     /// The certificate does not cover the hostname.
     CertificateMismatch,
-    /// The certificate is expired or not yet valid; it is served nevertheless.
+    /// The certificate is expired or not yet valid; it is served only where no valid one is.
     CertificateExpired,
     /// The Service does not exist.
     ServiceNotFound,
@@ -95,4 +95,44 @@ pub struct Finding {
     pub message: String,
     /// What to do, in a sentence without a full stop.
     pub remedy: &'static str,
+}
+
+/// A text of an author's as findings quote it: on one line, and shortened.  Authors may write anything where a name
+/// belongs, and what is said about it goes into logs, terminals and conditions.
+///
+/// ```
+/// use postern_model::Quoted;
+/// assert_eq!(Quoted("web").to_string(), "web");
+/// assert_eq!(Quoted("a\nb").to_string(), "a\\nb");
+/// assert_eq!(Quoted(&"x".repeat(100)).to_string(), "x".repeat(80) + "…");
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Quoted<'a>(pub &'a str);
+
+/// The most characters of a quoted text.
+const QUOTED: usize = 80;
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (count, character) in self.0.chars().enumerate() {
+            if count == QUOTED {
+                return f.write_char('…');
+            }
+            if is_misleading(character) {
+                write!(f, "{}", character.escape_default())?;
+            } else {
+                f.write_char(character)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Control characters, line separators, and what changes the direction of text or cannot be seen.
+fn is_misleading(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+        )
 }

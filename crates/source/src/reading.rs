@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use postern_api::ObjectMeta;
 use postern_model::{
-    Finding, Kind, ObjectKey, Origin, Place, Reason, Settings, Severity, Timestamp,
+    Finding, Kind, ObjectKey, Origin, Place, Quoted, Reason, Settings, Severity, Timestamp,
 };
 
 use crate::interner::Interner;
@@ -100,6 +100,9 @@ impl<'a> Reading<'a> {
         };
         let mut draft = Draft { origin, findings: Vec::new() };
         if let Some(refusal) = refusal(&draft.origin.key, namespaced) {
+            let key = &draft.origin.key;
+            let quoted = |text: &str| Quoted(text).to_string();
+            draft.origin.key = ObjectKey::new(kind, quoted(&key.namespace), quoted(&key.name));
             return Some(Err(draft.finding((Severity::Error, Reason::InvalidValue), refusal)));
         }
         if name.is_empty() {

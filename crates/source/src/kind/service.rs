@@ -6,7 +6,7 @@ use std::sync::Arc;
 use postern_api as api;
 use postern_api::Annotations;
 use postern_model::{
-    AppProtocol, Object, Reason, Service, ServiceKind, ServicePort, Settings, Severity,
+    AppProtocol, Object, Quoted, Reason, Service, ServiceKind, ServicePort, Settings, Severity,
 };
 
 use super::{is_tcp, may_cross_providers, port_number, present};
@@ -184,7 +184,7 @@ fn scheme(key: &str, value: &str, draft: &mut Draft) -> Option<AppProtocol> {
 
 fn note(key: &str, message: &str) -> Note {
     Note {
-        field: format!("metadata.annotations[{key}]").into(),
+        field: format!("metadata.annotations[{}]", Quoted(key)).into(),
         message: message.into(),
         remedy: "remove the annotation, or write a value that is supported",
     }

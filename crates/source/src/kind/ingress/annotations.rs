@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use postern_api::Annotations;
-use postern_model::{EntryPointSelection, Reason, Severity, TlsUse};
+use postern_model::{EntryPointSelection, Quoted, Reason, Severity, TlsUse};
 
 use crate::interner::Interner;
 use crate::reading::{Draft, Note};
@@ -84,7 +84,7 @@ impl RouterOptions {
             "router.pathmatcher" => self.read_path_matcher(key, value, draft, strings),
             "router.middlewares" if list(value).next().is_none() => {}
             "router.middlewares" => {
-                let names = list(value).map(|name| strings.share(&format!("middleware {name}")));
+                let names = list(value).map(|name| strings.share(&format!("middleware {}", Quoted(name))));
                 self.closed_by.extend(names);
                 draft.error(
                     Reason::Unsupported,
@@ -93,7 +93,7 @@ impl RouterOptions {
             }
             "router.tls.options" => {
                 self.tls = TlsUse::Only;
-                self.closed_by.push(strings.share(&format!("TLS options {}", value.trim())));
+                self.closed_by.push(strings.share(&format!("TLS options {}", Quoted(value.trim()))));
                 draft.error(
                     Reason::Unsupported,
                     note(key, "TLS options are not supported; requests are answered with 503"),
@@ -198,7 +198,7 @@ fn boolean(value: &str) -> Option<bool> {
 
 fn note(key: &str, message: &str) -> Note {
     Note {
-        field: format!("metadata.annotations[{key}]").into(),
+        field: format!("metadata.annotations[{}]", Quoted(key)).into(),
         message: message.into(),
         remedy: "remove the annotation, or write what is supported",
     }
