@@ -23,6 +23,7 @@ impl Reader<'_> {
         // As in Traefik, a rule without a path takes every path, whatever its type.
         let written = present(path.path.as_deref());
         let path_type = present(path.path_type.as_deref()).unwrap_or("ImplementationSpecific");
+        let mut closed_by = None;
         let shape: fn(Arc<str>) -> PathMatch = match (written, path_type) {
             (_, "Exact" | "Prefix" | "ImplementationSpecific") if written.is_none() => {
                 PathMatch::Prefix
@@ -38,12 +39,19 @@ impl Reader<'_> {
                     return Some(self.closed_path(why));
                 }
             },
-            _ => return self.invalid(format!("{field}.pathType"), "not a path type"),
+            // Whatever the author meant, it begins like this; a wider rule must not answer instead (I9).
+            _ => {
+                let what = "not a path type; requests are answered with 503";
+                self.invalid(format!("{field}.pathType"), what);
+                closed_by = Some(self.strings.share("pathType"));
+                PathMatch::StringPrefix
+            }
         };
         let Ok(normal) = path::normalize(written.unwrap_or("/")) else {
-            return self.invalid(format!("{field}.path"), "not a path of a URL");
+            self.invalid(format!("{field}.path"), "not a path of a URL; the rule is left out");
+            return None;
         };
-        Some(MatchedPath { path: trimmed(shape(self.strings.share(&normal))), closed_by: None })
+        Some(MatchedPath { path: trimmed(shape(self.strings.share(&normal))), closed_by })
     }
 
     /// A path in a language that is not supported.  Traefik's expressions match anywhere in a path, so all paths are
@@ -52,13 +60,12 @@ impl Reader<'_> {
         MatchedPath { path: PathMatch::StringPrefix(self.strings.share("/")), closed_by: Some(why) }
     }
 
-    fn invalid(&mut self, field: String, what: &str) -> Option<MatchedPath> {
+    fn invalid(&mut self, field: String, what: &str) {
         self.draft.error(Reason::InvalidValue, Note {
             field: field.into(),
-            message: format!("{what}; the rule is left out"),
+            message: what.into(),
             remedy: "write Exact, Prefix or ImplementationSpecific, and a path that begins with a slash",
         });
-        None
     }
 }
 

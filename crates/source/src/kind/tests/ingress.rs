@@ -100,10 +100,24 @@ fn an_ingress_that_may_not_refer_to_other_providers_is_left_out_as_a_whole() {
 }
 
 #[test]
+fn a_path_type_that_is_none_closes_its_rule() {
+    for (written, closed) in [("/a/", "/a/"), ("/%61", "/a"), ("''", "/")] {
+        let routes = routes("", &rule(written, "prefix"));
+        let field = "spec.rules[0].http.paths[0].pathType";
+        assert_eq!(told(&routes.findings), [(field, Reason::InvalidValue)]);
+        assert_eq!(routes.rules[0].path, PathMatch::StringPrefix(closed.into()));
+        assert_eq!(routes.rules[0].closed_by, ["pathType".into()]);
+    }
+}
+
+#[test]
 fn what_is_no_path_loses_its_rule_and_no_other() {
     let field = |name: &str| format!("spec.rules[0].http.paths[0].{name}");
     assert_eq!(path("a", "Exact"), Err(vec![(field("path"), Reason::InvalidValue)]));
-    assert_eq!(path("/a", "prefix"), Err(vec![(field("pathType"), Reason::InvalidValue)]));
+    assert_eq!(
+        path("a", "prefix"),
+        Err(vec![(field("pathType"), Reason::InvalidValue), (field("path"), Reason::InvalidValue)])
+    );
     let spec = format!(
         "  rules:\n  - host: 10.0.0.1\n    http: {{paths: [{{backend: {BACKEND}}}]}}\n  - host: '*.b.test'\n    \
          http: {{paths: [{{path: ' ', backend: {BACKEND}}}, {{backend: {BACKEND}}}]}}\n"
