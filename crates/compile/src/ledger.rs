@@ -10,15 +10,18 @@ use std::fmt;
 use std::sync::Arc;
 
 use postern_model::{
-    ClaimRecord, ClaimState, Finding, Grant, Host, HostPattern, HttpRoutes, TenancyMode, TenantId,
-    Timestamp, World,
+    ClaimRecord, ClaimState, Finding, Grant, Host, HostPattern, HttpRoutes, ObjectKey, TenancyMode,
+    TenantId, Timestamp, World,
 };
 
 use crate::claimable::{Unclaimable, claimable};
 use crate::explain::Ownership;
 use crate::names::Names;
-use crate::notice;
+use crate::notice::{self, Notice};
 use crate::resolve::Lent;
+use mentions::Mentions;
+
+mod mentions;
 
 /// The one place where tenants meet.
 #[derive(Debug, Default)]
@@ -35,6 +38,10 @@ pub(crate) struct Ledger {
     ended_quarantine: bool,
     /// Names that were given up when this ledger was opened.
     released: Vec<HostPattern>,
+    /// Names that are in `tls` entries, and nobody's.
+    mentions: Mentions,
+    /// Objects that mention a name which this compile gave to somebody.
+    concerned: BTreeSet<(TenantId, ObjectKey)>,
 }
 
 /// What the ledger knows about one recorded name.
@@ -67,6 +74,18 @@ pub(crate) enum Verdict {
     Quarantined,
     /// Nobody may have it.
     Unclaimable(Unclaimable),
+}
+
+impl Verdict {
+    /// How the author of a refused use is told; nothing where it is not refused.
+    pub(crate) fn notice(self) -> Option<Notice> {
+        match self {
+            Self::Owned { .. } => None,
+            Self::NotOwned => Some(notice::HOST_NOT_OWNED),
+            Self::Quarantined => Some(notice::HOST_QUARANTINED),
+            Self::Unclaimable(_) => Some(notice::HOST_INVALID),
+        }
+    }
 }
 
 impl fmt::Display for Verdict {
@@ -201,11 +220,11 @@ impl Ledger {
             return;
         }
         objects.sort_by(|(_, a), (_, b)| a.origin.age().cmp(&b.origin.age()));
-        for (tenant, routes) in objects {
+        for (tenant, routes) in &objects {
             let namespace = &routes.origin.key.namespace;
             for pattern in routes.rules.iter().filter_map(|rule| rule.host.as_ref()) {
-                let Verdict::Owned { epoch } = self.verdict(&tenant, pattern) else { continue };
-                if self.holder(pattern) == Some(&tenant) {
+                let Verdict::Owned { epoch } = self.verdict(tenant, pattern) else { continue };
+                if self.holder(pattern) == Some(tenant) {
                     continue;
                 }
                 let claim = Claim {
@@ -221,8 +240,36 @@ impl Ledger {
                 self.ended_quarantine = self.ended_quarantine || self.released.iter().any(is_near);
                 self.announce(pattern, &claim, ClaimState::Held);
                 self.claims.insert(pattern.clone(), claim);
+                self.concerned.extend(self.mentions.settled_by(pattern).cloned());
             }
         }
+        let mut mentions = std::mem::take(&mut self.mentions);
+        for (tenant, routes) in &objects {
+            mentions.add(tenant, routes, |host| self.is_open(host));
+        }
+        self.mentions = mentions;
+    }
+
+    /// Forgets what an object mentioned, as it was before it changed or went.
+    pub(crate) fn forget(&mut self, tenant: &TenantId, routes: &HttpRoutes) {
+        self.mentions.remove(tenant, routes);
+    }
+
+    /// The objects about which there may be something else to say, since others claimed names that they mention.
+    pub(crate) fn take_concerned(&mut self) -> BTreeSet<(TenantId, ObjectKey)> {
+        std::mem::take(&mut self.concerned)
+    }
+
+    /// Whether anybody could still claim a name, or a name below which it is.
+    fn is_open(&self, pattern: &HostPattern) -> bool {
+        let is_over = |claim: &Claim| match &claim.standing {
+            Standing::Released { at, .. } => self.now >= self.ends(*at),
+            Standing::Held(_) => false,
+            Standing::Overridden => true,
+        };
+        self.domain_of(pattern).is_none()
+            && claimable(pattern).is_ok()
+            && self.claims_on(pattern).all(is_over)
     }
 
     /// Whether a tenant may use a name, and since when it is the tenant's.

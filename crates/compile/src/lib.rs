@@ -161,6 +161,9 @@ impl Compiler {
         if self.ledger.ended_quarantine() {
             return self.compile(world);
         }
+        for (tenant, object) in self.ledger.take_concerned() {
+            dirty.entry(tenant).or_default().reports.insert(object);
+        }
         let mut editor = Editor::new(&self.last);
         for (tenant, dirty) in dirty {
             self.refresh(world, &tenant, dirty, &mut editor);
@@ -206,6 +209,9 @@ impl Compiler {
     fn sort(&mut self, changes: &[Change]) -> Option<BTreeMap<TenantId, Dirty>> {
         let mut dirty: BTreeMap<TenantId, Dirty> = BTreeMap::new();
         for change in changes {
+            if let Some(Object::HttpRoutes(before)) = &change.before {
+                self.ledger.forget(&change.tenant, before);
+            }
             for object in change.before.iter().chain(&change.after) {
                 if let Object::Grant(grant) = object {
                     self.ledger.lend(grant);

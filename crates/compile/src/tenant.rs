@@ -72,6 +72,8 @@ struct HostState {
 #[derive(Debug, Default)]
 pub(crate) struct Dirty {
     pub(crate) objects: BTreeSet<ObjectKey>,
+    /// Objects that are as they were, but of which something else may be said.
+    pub(crate) reports: BTreeSet<ObjectKey>,
     pub(crate) secrets: BTreeSet<ObjectKey>,
     pub(crate) services: BTreeSet<ServiceName>,
     pub(crate) endpoints: BTreeSet<ServiceName>,
@@ -236,7 +238,9 @@ impl Tenant {
     pub(crate) fn refresh(&mut self, view: &TenantView<'_>, dirty: Dirty, pass: &mut Pass<'_>) {
         let shop = Workshop { view, terms: pass.terms, room: self.room };
         pass.editor.open(self.room);
-        let mut touched = Touched { all_hosts: dirty.all_hosts, ..Touched::default() };
+        let Dirty { all_hosts, reports, .. } = &dirty;
+        let mut touched =
+            Touched { all_hosts: *all_hosts, objects: reports.clone(), ..Touched::default() };
         let mut objects = self.refresh_services(&shop, &dirty, &mut touched, pass);
         let mut secrets: BTreeSet<_> =
             dirty.secrets.iter().flat_map(|secret| self.certificates.uses_of(secret)).collect();
@@ -378,18 +382,15 @@ impl Tenant {
     ) -> bool {
         let Some(host) = &at.rule.host else { return true };
         let verdict = pass.ledger.verdict(&self.id, host);
-        let notice = match verdict {
-            Verdict::Owned { epoch } => {
-                let state = self.host(host, epoch);
-                state.permanent |= !pass.terms.is_single_tenant();
-                state.objects.insert(at.routes.origin.key.clone());
-                return true;
-            }
-            Verdict::NotOwned => notice::HOST_NOT_OWNED,
-            Verdict::Quarantined => notice::HOST_QUARANTINED,
-            Verdict::Unclaimable(_) => notice::HOST_INVALID,
-        };
-        if refused.insert(host) {
+        if let Verdict::Owned { epoch } = verdict {
+            let state = self.host(host, epoch);
+            state.permanent |= !pass.terms.is_single_tenant();
+            state.objects.insert(at.routes.origin.key.clone());
+            return true;
+        }
+        if let Some(notice) = verdict.notice()
+            && refused.insert(host)
+        {
             let field = host_field(&at.rule.field);
             let finding = notice.about(&at.routes.origin, field, verdict.to_string());
             declared.findings.push(finding);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What was touched is put in order, published and reported: groups, then hosts, then findings.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
-use postern_model::{Finding, HostPattern, Kind, ObjectKey};
+use postern_model::{Finding, HostPattern, HttpRoutes, Kind, ObjectKey};
 use postern_snapshot::editor::HostParts;
 use postern_snapshot::{Route, RouteTable, TlsDecision, TlsRefusal};
 
@@ -160,8 +160,39 @@ impl Tenant {
             }
         }
         certificate_findings(&self.certificates, routes, pass.terms.now, &mut findings);
+        self.mentioned(routes, pass, &mut findings);
         findings
     }
+
+    /// What is said about hosts of `tls` entries that the tenant may not use and for which the object has no rule, where
+    /// it would be said.  Their certificates are served for other hosts at most.
+    fn mentioned(&self, routes: &HttpRoutes, pass: &Pass<'_>, out: &mut Vec<Finding>) {
+        let mut told: HashSet<_> =
+            routes.rules.iter().filter_map(|rule| rule.host.as_ref()).collect();
+        let left_out = left_out(routes);
+        for declared in &routes.certificates {
+            let is_read = |number: &usize| !left_out.contains(&(&*declared.field, *number));
+            for (host, number) in declared.hosts.iter().zip((0..).filter(is_read)) {
+                if !told.insert(host) {
+                    continue;
+                }
+                let verdict = pass.ledger.verdict(&self.id, host);
+                if let Some(notice) = verdict.notice() {
+                    let field = format!("{}.hosts[{number}]", declared.field);
+                    out.push(notice.about(&routes.origin, field, verdict.to_string()));
+                }
+            }
+        }
+    }
+}
+
+/// The hosts of `tls` entries, by entry and number, that are no hostnames and were left out when the object was read.
+fn left_out(routes: &HttpRoutes) -> HashSet<(&str, usize)> {
+    let fields = routes.findings.iter().filter_map(|finding| {
+        let (entry, number) = finding.field.split_once(".hosts[")?;
+        Some((entry, number.strip_suffix(']')?.parse().ok()?))
+    });
+    fields.collect()
 }
 
 fn report(pass: &mut Pass<'_>, object: ObjectKey, findings: Vec<Finding>) {

@@ -232,7 +232,11 @@ impl Seen {
         self.doors.iter_mut().for_each(|(_, door)| {
             door.take_if(|(owner, _)| owner != tenant);
         });
-        self.report.findings.retain(|key, _| &*key.namespace == tenant);
+        self.report.findings.retain(|key, findings| {
+            // Who mentions a name without using it has no claim to it, and is told when others have.
+            findings.retain(|finding| !finding.field.contains(".hosts["));
+            &*key.namespace == tenant && !findings.is_empty()
+        });
         self.report.claims.retain(|claim| &*claim.namespace == tenant);
         self
     }

@@ -35,7 +35,8 @@ fn refusal(snapshot: &Snapshot, name: &str) -> TlsRefusal {
 
 /// Whether the certificate of that Secret is served for the name.
 fn serves(world: &World, snapshot: &Snapshot, name: &str, wanted: &Secret) -> bool {
-    let (chain, key) = (&wanted.data["tls.crt"], &wanted.data["tls.key"]);
+    let data = |key| wanted.data.get(key).unwrap();
+    let (chain, key) = (data("tls.crt"), data("tls.key"));
     let parsed = postern_snapshot::Certificate::parse(chain.expose(), key.expose()).unwrap();
     let _ = world;
     profile(snapshot, name).certificate().fingerprint() == parsed.fingerprint()
@@ -246,4 +247,41 @@ fn an_unchanged_profile_survives_and_a_new_certificate_makes_a_new_one() {
     let changes = world.take_changes();
     let renewed = profile(&compiler.recompile(&world, changes), "a.test");
     assert!(!Arc::ptr_eq(&first, &renewed));
+}
+
+fn told(report: &postern_model::Report, object: &str) -> Vec<(String, String)> {
+    let findings = report.findings.get(&key(Kind::Ingress, object)).into_iter().flatten();
+    findings.map(|finding| (finding.reason.to_string(), finding.field.to_string())).collect()
+}
+
+#[test]
+fn who_mentions_a_name_is_told_when_somebody_else_claims_it() {
+    let not_owned = |field: &str| ("HostNotOwned".to_owned(), field.to_owned());
+    for claimed in ["a.y.test", "*.y.test"] {
+        let mut world = world();
+        serve(&mut world, "a/web");
+        let hosts = ["b.test", "a.y.test", "c.b.a.y.test"];
+        declare!(
+            world,
+            secret("b/cert", &hosts, VALID),
+            with_tls(ingress("b/in", 1, &["b.test/ web"]), "cert", &hosts),
+        );
+        let mut compiler = Compiler::new();
+        compiler.compile(&world);
+        world.record(compiler.report().claims.iter().cloned());
+        world.take_changes();
+        let before = told(compiler.report(), "b/in");
+        assert!(before.iter().all(|(reason, _)| reason != "HostNotOwned"), "{before:?}");
+        declare!(world, ingress("a/in", 2, &[&format!("{claimed}/ web")]));
+        let changes = world.take_changes();
+        compiler.recompile(&world, changes);
+        let after: Vec<_> = told(compiler.report(), "b/in");
+        let after: Vec<_> = after.into_iter().filter(|(why, _)| why == "HostNotOwned").collect();
+        let mut expected = vec![not_owned("spec.tls[0].hosts[1]")];
+        if claimed.starts_with('*') {
+            expected.push(not_owned("spec.tls[0].hosts[2]"));
+        }
+        assert_eq!(after, expected, "{claimed}");
+        assert_eq!(compiler.report(), &crate::compile(&world).1, "{claimed}");
+    }
 }
