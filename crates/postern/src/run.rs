@@ -91,6 +91,7 @@ impl Stage {
             found: BTreeSet::new(),
             lacks_all: true,
             failures: 0,
+            settled: None,
             status: None,
             unreported: true,
         };
@@ -129,6 +130,8 @@ pub(crate) struct Running<S> {
     lacks_all: bool,
     /// How many steps in a row ended half done.
     failures: u32,
+    /// When what was found since it was last told is told.
+    settled: Option<tokio::time::Instant>,
     /// Who tells the cluster.
     status: Option<StatusHandle>,
     /// The cluster was not told yet what is so now.
@@ -149,6 +152,10 @@ impl<S: Source> Running<S> {
         tokio::select! {
             news = self.source.next() => self.take(news),
             () = tick => self.tick(),
+            () = at(self.settled), if !self.lacks_all => {
+                let findings: Vec<Finding> = self.line.findings().collect();
+                self.tell(&findings);
+            }
             () = due(self.status.as_ref()), if self.unreported && !self.lacks_all => self.report(),
         }
     }
@@ -255,21 +262,32 @@ impl<S: Source> Running<S> {
             self.stage.published.replace(snapshot);
         }
         let took = started.elapsed();
+        self.stage.state.compiled(took);
         let generation = self.stage.published.load().generation();
-        let findings: Vec<Finding> = self.line.findings().collect();
-        let tally = Tally::of(&findings);
-        self.stage.state.compiled(took, tally);
-        let millis = took.as_secs_f64() * 1e3;
-        let level = match (is_new, generation) {
-            (true, 1) => Level::Info,
-            (true, _) => S::CHANGES,
-            (false, _) => Level::Debug,
+        let is_first = generation == 1 && is_new;
+        let level = match is_first {
+            true => Level::Info,
+            false if is_new => S::CHANGES,
+            false => Level::Debug,
         };
-        self.stage
-            .log
-            .line(level, format!("generation {generation}: {what}; {tally}; {millis:.1} ms"));
-        self.tell_news(&findings);
+        let millis = took.as_secs_f64() * 1e3;
+        let told = |tally: &str| format!("generation {generation}: {what}; {tally}{millis:.1} ms");
+        if is_first || S::SETTLES.is_zero() {
+            let findings: Vec<Finding> = self.line.findings().collect();
+            self.stage.log.line(level, told(&format!("{}; ", Tally::of(&findings))));
+            self.tell(&findings);
+        } else {
+            self.stage.log.line(level, told(""));
+            self.settled = self.settled.or(Some(tokio::time::Instant::now() + S::SETTLES));
+        }
         self.unreported = true;
+    }
+
+    /// Counts what was found, and logs what is new of it.
+    fn tell(&mut self, findings: &[Finding]) {
+        self.settled = None;
+        self.stage.state.found(Tally::of(findings));
+        self.tell_news(findings);
     }
 
     /// Logs what was not found before.  Beyond a thousand findings nobody reads them in a log, and comparing them would
@@ -289,6 +307,14 @@ impl<S: Source> Running<S> {
             log.warn(format!("{more} more findings: see postern validate"));
         }
         self.found = found;
+    }
+}
+
+/// Waits until then, for ever if that is never.
+async fn at(instant: Option<tokio::time::Instant>) {
+    match instant {
+        Some(instant) => tokio::time::sleep_until(instant).await,
+        None => std::future::pending().await,
     }
 }
 

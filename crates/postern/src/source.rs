@@ -22,6 +22,9 @@ pub(crate) trait Source {
     /// Which lines of the log tell of changes.
     const CHANGES: Level;
 
+    /// For how long what is found may be about to pass, because objects that belong together come one by one.
+    const SETTLES: Duration;
+
     /// Waits for news.  May be dropped at any point: what was noticed by then is told the next time.
     async fn next(&mut self) -> Self::News;
 

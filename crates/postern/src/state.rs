@@ -72,13 +72,17 @@ impl State {
         self.drains.store(true, Ordering::Release);
     }
 
-    /// A compile took so long and had so many findings.
-    pub(crate) fn compiled(&self, took: Duration, tally: Tally) {
+    /// A compile took so long.
+    pub(crate) fn compiled(&self, took: Duration) {
         let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
         compiled.times += 1;
         compiled.total += took;
         compiled.last = took;
-        compiled.tally = tally;
+    }
+
+    /// So much was found.
+    pub(crate) fn found(&self, tally: Tally) {
+        self.compiled.lock().unwrap_or_else(PoisonError::into_inner).tally = tally;
     }
 
     /// A change is served that was noticed so long ago.

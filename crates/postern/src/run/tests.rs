@@ -37,6 +37,8 @@ impl Source for Script {
 
     const CHANGES: Level = Level::Debug;
 
+    const SETTLES: Duration = Duration::from_millis(1);
+
     async fn next(&mut self) -> Told {
         match self.told.next() {
             Some(told) => told,
@@ -123,6 +125,25 @@ async fn propagation_is_measured_from_the_second_news_on() {
     assert_eq!(count(&running).as_deref(), Some("postern_propagation_seconds_count 0"));
     running.step().await;
     assert_eq!(count(&running).as_deref(), Some("postern_propagation_seconds_count 1"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn findings_are_counted_when_they_have_settled() {
+    let mut running = running(vec![Told::Yaml("acme"), Told::Yaml("globex")]).await;
+    let errors = |running: &Running<Script>| {
+        let metrics = running.state().metrics();
+        metrics
+            .lines()
+            .find_map(|l| l.strip_prefix("postern_findings{severity=\"error\"} ")?.parse().ok())
+    };
+    let at_once: Option<usize> = errors(&running);
+    assert_eq!(at_once, Some(1), "the first snapshot is complete");
+    running.step().await;
+    assert!(running.settled.is_some());
+    assert_eq!(errors(&running), at_once);
+    running.step().await;
+    assert!(running.settled.is_none());
+    assert!(errors(&running) > at_once);
 }
 
 #[test]

@@ -94,6 +94,8 @@ impl Source for Watched {
     /// Endpoints come and go all the time.
     const CHANGES: Level = Level::Debug;
 
+    const SETTLES: Duration = Duration::from_secs(1);
+
     async fn next(&mut self) -> Batch {
         loop {
             match &mut self.contact {

@@ -49,6 +49,8 @@ impl Source for Folders {
 
     const CHANGES: Level = Level::Info;
 
+    const SETTLES: Duration = Duration::ZERO;
+
     async fn next(&mut self) -> Self::News {
         let Some(anew) = self.anew else {
             return match self.changes.recv().await {
