@@ -9,5 +9,6 @@ mod http2;
 mod ip_versions;
 mod nginx;
 mod programs;
+mod single_team;
 mod upgrade;
 mod upstream;
