@@ -120,7 +120,7 @@ impl<'a> TenantView<'a> {
     ) -> impl Iterator<Item = &'a Arc<EndpointSlice>> {
         let namespace = self.open(from, to).ok().flatten();
         let named = namespace.and_then(|namespace| namespace.slices.get(to.name()));
-        named.into_iter().flat_map(BTreeMap::values)
+        named.into_iter().flatten()
     }
 
     /// One of the tenant's own namespaces.

@@ -155,7 +155,7 @@ pub(crate) fn secret_of(name: &str, chain: &str, key: &str) -> Secret {
     Secret {
         origin: origin(Kind::Secret, name, 0),
         kind: "kubernetes.io/tls".into(),
-        data: BTreeMap::from([("tls.crt".into(), bytes(chain)), ("tls.key".into(), bytes(key))]),
+        data: [("tls.crt".into(), bytes(chain)), ("tls.key".into(), bytes(key))].into(),
     }
 }
 

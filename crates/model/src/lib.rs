@@ -32,7 +32,7 @@ pub use route::{
     BackendUse, CertificateUse, ClassSelection, EntryPointSelection, HttpRoutes, HttpRule,
     PathMatch, PortName, TlsUse,
 };
-pub use secret::{Secret, SecretBytes};
+pub use secret::{Secret, SecretBytes, SecretData};
 pub use settings::{EgressPolicy, EntryPoint, EntryPointId, EntryPointSet, Settings, TenancyMode};
 pub use tenant::{IngressClass, Namespace, Tenancy, TenantId, TenantSpec};
 pub use world::{NamespaceModel, TenantModel, World};

@@ -27,8 +27,8 @@ pub struct NamespaceModel {
     pub secrets: Named<Secret>,
     /// Services by name.
     pub services: Named<Service>,
-    /// Slices by the name of their Service, then by their own.
-    pub slices: BTreeMap<Arc<str>, Named<EndpointSlice>>,
+    /// Slices by the name of their Service, in the order of their own.  Most Services have one.
+    pub slices: BTreeMap<Arc<str>, Vec<Arc<EndpointSlice>>>,
     /// Grants by name.
     pub grants: Named<Grant>,
     /// The Service of each slice: a slice may move to another by a change of its label.
@@ -305,19 +305,23 @@ impl NamespaceModel {
         let before = self.remove_slice(&key.name);
         if let Some(Object::EndpointSlice(slice)) = object {
             self.slice_service.insert(key.name.clone(), slice.service.clone());
-            self.slices.entry(slice.service.clone()).or_default().insert(key.name.clone(), slice);
+            let slices = self.slices.entry(slice.service.clone()).or_default();
+            let place = slices.partition_point(|other| other.origin.key.name < key.name);
+            slices.reserve_exact(1);
+            slices.insert(place, slice);
         }
         before.map(Object::EndpointSlice)
     }
 
     fn remove_slice(&mut self, name: &str) -> Option<Arc<EndpointSlice>> {
         let service = self.slice_service.remove(name)?;
-        let named = self.slices.get_mut(&service)?;
-        let slice = named.remove(name);
-        if named.is_empty() {
+        let slices = self.slices.get_mut(&service)?;
+        let place = slices.binary_search_by(|slice| (*slice.origin.key.name).cmp(name)).ok()?;
+        let slice = slices.remove(place);
+        if slices.is_empty() {
             self.slices.remove(&service);
         }
-        slice
+        Some(slice)
     }
 }
 
@@ -327,3 +331,6 @@ impl From<ObjectKey> for Origin {
         Self::bare(key)
     }
 }
+
+#[cfg(test)]
+mod tests;

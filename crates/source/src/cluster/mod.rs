@@ -115,7 +115,12 @@ impl Cluster {
             if due.is_some_and(|due| due <= Instant::now()) {
                 return self.hand_over();
             }
-            self.listen([due, self.mirror.deadline()].into_iter().flatten().min()).await;
+            let deadline = self.mirror.deadline();
+            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                self.mirror.hurry();
+                continue;
+            }
+            self.listen([due, deadline].into_iter().flatten().min()).await;
         }
     }
 
@@ -131,7 +136,7 @@ impl Cluster {
             None => self.inbox.recv().await,
             Some(until) => match timeout_at(until, self.inbox.recv()).await {
                 Ok(word) => word,
-                Err(_) => return self.mirror.hurry(),
+                Err(_) => return,
             },
         };
         match word {

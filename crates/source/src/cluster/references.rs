@@ -4,7 +4,7 @@
 //! An Ingress that begins to refer to another Secret is told together with it: its hosts are never without a
 //! certificate in between.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +26,8 @@ pub(super) struct References {
     in_force: HashMap<ObjectKey, Arc<HttpRoutes>>,
     /// The Ingresses that wait, and since when.
     waiting: HashMap<ObjectKey, (Arc<HttpRoutes>, Instant)>,
+    /// The same in the order of time; some may wait no longer.
+    queue: VecDeque<(Instant, ObjectKey)>,
     /// Secrets that were asked for and have not been answered yet.
     asked: HashMap<SecretName, Vec<ObjectKey>>,
 }
@@ -82,7 +84,9 @@ impl References {
         }
         match routes {
             Some(routes) if waits => {
-                self.waiting.insert(key.clone(), (routes.clone(), Instant::now()));
+                let now = Instant::now();
+                self.queue.push_back((now, key.clone()));
+                self.waiting.insert(key.clone(), (routes.clone(), now));
                 false
             }
             routes => {
@@ -111,14 +115,21 @@ impl References {
 
     /// Gives the Ingresses that have waited long enough.
     pub(super) fn overdue(&mut self, unwanted: &mut Vec<SecretName>) -> Vec<Arc<HttpRoutes>> {
-        let overdue = self.waiting.iter().filter(|(_, (_, since))| since.elapsed() >= PATIENCE);
-        let overdue: Vec<_> = overdue.map(|(key, _)| key.clone()).collect();
-        overdue.iter().filter_map(|key| self.admit(key, unwanted)).collect()
+        let mut overdue = Vec::new();
+        while let Some((since, key)) =
+            self.queue.pop_front_if(|(since, _)| since.elapsed() >= PATIENCE)
+        {
+            // One that came again since waits anew.
+            if self.waiting.get(&key).is_some_and(|(_, own)| *own == since) {
+                overdue.extend(self.admit(&key, unwanted));
+            }
+        }
+        overdue
     }
 
-    /// When the first Ingress will have waited long enough.
+    /// When to look for those that have.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.waiting.values().map(|(_, since)| *since + PATIENCE).min()
+        self.queue.front().map(|(since, _)| *since + PATIENCE)
     }
 
     fn admit(

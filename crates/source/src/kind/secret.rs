@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `v1` Secret: only what routing needs is kept, in bytes that are wiped (I8).
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -24,22 +23,21 @@ pub(super) fn read(
     strings: &mut Interner,
 ) -> Option<Object> {
     let kind = present(secret.kind.as_deref()).unwrap_or("Opaque");
-    let mut data = BTreeMap::new();
+    let mut data = Vec::new();
     if KEPT.contains(&kind) {
         for (key, encoded) in entries(&secret.data) {
             match decode(encoded) {
-                Some(bytes) => {
-                    data.insert(strings.share(key), bytes);
-                }
+                Some(bytes) => data.push((strings.share(key), bytes)),
                 None => not_base64(draft, key),
             }
         }
         // stringData goes before data, as the API server merges them.
         for (key, text) in entries(&secret.string_data) {
-            data.insert(strings.share(key), SecretBytes::new(text.expose().as_bytes().to_vec()));
+            data.push((strings.share(key), SecretBytes::new(text.expose().as_bytes().to_vec())));
         }
     }
     let kind = strings.share(kind);
+    let data = data.into_iter().collect();
     Some(Object::Secret(Arc::new(Secret { origin: draft.origin.clone(), kind, data })))
 }
 
