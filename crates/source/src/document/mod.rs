@@ -20,7 +20,7 @@ pub(crate) use source::Source;
 use split::Chunk;
 
 use crate::MAX_DOCUMENT_BYTES;
-use crate::kind;
+use crate::kind::{self, Named};
 use crate::reading::Reading;
 
 /// Lists within lists: Kubernetes has no use for even one.
@@ -113,7 +113,9 @@ impl Walk {
                 contents.objects.extend(parsed.object);
                 contents.found(parsed.findings);
             }
-            Some(Err(fault)) => contents.found([self.fault(&fault, reading)]),
+            Some(Err(fault)) => {
+                contents.found(self.unreadable((version, kind), source, &fault, reading));
+            }
             None => {
                 contents.found(kind::near_miss(version, kind, reading));
                 let name = reading.strings.share(&format!("{version}/{kind}"));
@@ -154,6 +156,23 @@ impl Walk {
             let walk = Self { first_line, depth: self.depth + 1, default: default.clone() };
             let text = item.text.as_str();
             walk.object(&source.item(text), reading, contents);
+        }
+    }
+
+    /// A finding about an object that is not what its kind should be: by its name, if that can be read.  Nothing if it
+    /// lives in a namespace that is not read.
+    fn unreadable(
+        &self,
+        type_meta: (&str, &str),
+        source: &Source<'_>,
+        fault: &Fault,
+        reading: &mut Reading<'_>,
+    ) -> Option<Finding> {
+        let about_file = self.fault(fault, reading);
+        match kind::name(type_meta, source, reading) {
+            Named::Object(origin) => Some(Finding { origin, ..about_file }),
+            Named::Elsewhere => None,
+            Named::Nothing => Some(about_file),
         }
     }
 

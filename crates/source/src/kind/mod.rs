@@ -12,7 +12,7 @@ mod service;
 mod tenant;
 
 use postern_api as api;
-use postern_model::{Finding, Kind, Object, Reason, Settings, Severity};
+use postern_model::{Finding, Kind, Object, Origin, Reason, Settings, Severity};
 
 use crate::document::{Fault, Source};
 use crate::interner::Interner;
@@ -63,6 +63,35 @@ pub(crate) fn read_kind(
         Kind::Tenant => as_kind!(Tenant, tenant),
         Kind::HostClaim => as_kind!(HostClaim, host_claim),
         Kind::File => Ok(Parsed::default()),
+    }
+}
+
+/// What can be said about an object that cannot be read as a whole.
+pub(crate) enum Named {
+    /// Which one it is.
+    Object(Origin),
+    /// It lives in a namespace that is not read.
+    Elsewhere,
+    /// Not even its name can be read.
+    Nothing,
+}
+
+/// Reads no more than which object it is.
+pub(crate) fn name(
+    type_meta: (&str, &str),
+    source: &Source<'_>,
+    reading: &mut Reading<'_>,
+) -> Named {
+    #[derive(serde::Deserialize)]
+    struct OnlyMetadata {
+        metadata: api::ObjectMeta,
+    }
+    let Some(kind) = kind_of(type_meta) else { return Named::Nothing };
+    let Ok(OnlyMetadata { metadata }) = source.read() else { return Named::Nothing };
+    match reading.draft(kind, &metadata) {
+        Some(Ok(draft)) => Named::Object(draft.origin),
+        Some(Err(_)) => Named::Nothing,
+        None => Named::Elsewhere,
     }
 }
 
