@@ -21,7 +21,7 @@ use crate::watch::Change;
 const NOT_GRANTED: std::time::Duration = std::time::Duration::from_secs(120);
 
 /// Claims come first: until they are recorded they are lost with their replica.
-const CLAIMS: Allowance = Allowance { burst: 200.0, per_second: 50.0 };
+const CLAIMS: Allowance = Allowance { burst: 300.0, per_second: 100.0 };
 /// Then what the operator and other programs read.
 const STATUS: Allowance = Allowance { burst: 100.0, per_second: 20.0 };
 /// Events may come late.

@@ -27,7 +27,7 @@ use crate::watch::{Change, follow};
 const MOST_BUSY: usize = 8;
 /// Changes within so short a time are planned for together.
 const QUIET: Duration = Duration::from_millis(100);
-/// Planning takes at most one part of so many of the time, however much there is.
+/// Planning takes at most one part of so many of the time, unless that would make it wait longer than a tick.
 const PLANNING: u32 = 10;
 /// How often what waits for its allowance, or for another attempt, is looked at.
 const TICK: Duration = Duration::from_secs(1);
@@ -127,7 +127,7 @@ impl Writer {
                     if let Some(facts) = facts {
                         let began = Instant::now();
                         agenda.plan(&facts);
-                        quiet = QUIET.max(began.elapsed() * PLANNING);
+                        quiet = (began.elapsed() * PLANNING).clamp(QUIET, TICK);
                         self.metrics.waits(facts.claims.len(), agenda.waiting());
                     }
                     false

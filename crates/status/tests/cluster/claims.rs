@@ -8,13 +8,11 @@ use kube::api::{DeleteParams, PostParams};
 use postern_api::crd::{HostClaim, HostClaimSpec, Tenant};
 
 use super::objects::{claim, define, delete_namespace, ingress, namespace};
-use super::replica::{Replica, client, kubeconfig, until};
+use super::replica::{Replica, client, cluster, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_fifty_that_claim_a_name_one_wins() {
-    if kubeconfig().is_none() {
-        return;
-    }
+    let Some(_alone) = cluster().await else { return };
     let client = client().await;
     define(&client).await;
     for round in 0..20 {
@@ -40,9 +38,7 @@ async fn of_fifty_that_claim_a_name_one_wins() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_restart_no_edit_and_no_deletion_changes_an_owner() {
-    if kubeconfig().is_none() {
-        return;
-    }
+    let Some(_alone) = cluster().await else { return };
     let client = client().await;
     define(&client).await;
     namespace(&client, "kept-acme").await;
@@ -73,9 +69,7 @@ async fn no_restart_no_edit_and_no_deletion_changes_an_owner() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_namespace_that_is_made_anew_inherits_nothing() {
-    if kubeconfig().is_none() {
-        return;
-    }
+    let Some(_alone) = cluster().await else { return };
     let client = client().await;
     define(&client).await;
     namespace(&client, "anew").await;
@@ -97,9 +91,7 @@ async fn a_namespace_that_is_made_anew_inherits_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_transfer_by_the_operator_raises_the_epoch_once() {
-    if kubeconfig().is_none() {
-        return;
-    }
+    let Some(_alone) = cluster().await else { return };
     let client = client().await;
     define(&client).await;
     namespace(&client, "moved-a").await;
@@ -129,9 +121,7 @@ async fn a_transfer_by_the_operator_raises_the_epoch_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_operator_releases_or_restores_stays_so() {
-    if kubeconfig().is_none() {
-        return;
-    }
+    let Some(_alone) = cluster().await else { return };
     let client = client().await;
     define(&client).await;
     namespace(&client, "operated").await;
@@ -169,9 +159,7 @@ async fn what_the_operator_releases_or_restores_stays_so() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_storm_of_claims_delays_nobody_elses() {
-    if kubeconfig().is_none() {
-        return;
-    }
+    let Some(_alone) = cluster().await else { return };
     let client = client().await;
     define(&client).await;
     namespace(&client, "storm").await;
@@ -196,7 +184,7 @@ async fn a_storm_of_claims_delays_nobody_elses() {
     let before = recorded().await;
     let rest = until("all are recorded", async || recorded().await == 1000).await;
     eprintln!("bystander after {took:?}, when {before} were recorded; all after {rest:?} more");
-    assert!(before < 1000, "there was no storm");
-    assert!(took < Duration::from_secs(2), "{took:?}");
+    // In turn, and not after all of them; the allowance of a storm is 300 at once.
+    assert!(before < 500, "{before} came first");
     replica.stop().await;
 }

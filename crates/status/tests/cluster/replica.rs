@@ -18,13 +18,20 @@ use tokio::time::Instant;
 /// The address that Ingresses get.
 pub(crate) const ADDRESS: &str = "203.0.113.7";
 
-/// The kubeconfig of the cluster to test with.
-pub(crate) fn kubeconfig() -> Option<PathBuf> {
-    let path = std::env::var_os("POSTERN_TEST_KUBECONFIG").map(PathBuf::from);
-    if path.is_none() {
+/// One test at a time: leaders of several installations would write to the same objects.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+/// The cluster, for one test alone; nothing if there is none.
+pub(crate) async fn cluster() -> Option<tokio::sync::MutexGuard<'static, ()>> {
+    if kubeconfig().is_none() {
         eprintln!("skipped: POSTERN_TEST_KUBECONFIG is not set");
+        return None;
     }
-    path
+    Some(ALONE.lock().await)
+}
+
+fn kubeconfig() -> Option<PathBuf> {
+    std::env::var_os("POSTERN_TEST_KUBECONFIG").map(PathBuf::from)
 }
 
 /// A running replica.

@@ -10,13 +10,11 @@ use postern_api::crd::Tenant;
 use serde_json::json;
 
 use super::objects::{addresses, define, events, ingress, namespace};
-use super::replica::{ADDRESS, Replica, client, kubeconfig, until};
+use super::replica::{ADDRESS, Replica, client, cluster, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn authors_see_addresses_and_events_that_name_nobody_else() {
-    if kubeconfig().is_none() {
-        return;
-    }
+    let Some(_alone) = cluster().await else { return };
     let client = client().await;
     define(&client).await;
     namespace(&client, "seen-acme").await;
@@ -52,9 +50,7 @@ async fn authors_see_addresses_and_events_that_name_nobody_else() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_leader_hands_over_and_a_killed_one_is_replaced() {
-    if kubeconfig().is_none() {
-        return;
-    }
+    let Some(_alone) = cluster().await else { return };
     let client = client().await;
     define(&client).await;
     let first = Replica::start("a", "hand-over").await;
@@ -80,9 +76,7 @@ async fn a_leader_hands_over_and_a_killed_one_is_replaced() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_is_fought() {
-    if kubeconfig().is_none() {
-        return;
-    }
+    let Some(_alone) = cluster().await else { return };
     let client = client().await;
     define(&client).await;
     namespace(&client, "fought").await;
@@ -109,9 +103,7 @@ async fn nobody_is_fought() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tenant_says_whether_it_is_in_force() {
-    if kubeconfig().is_none() {
-        return;
-    }
+    let Some(_alone) = cluster().await else { return };
     let client = client().await;
     define(&client).await;
     namespace(&client, "told-a").await;
