@@ -50,6 +50,11 @@ impl Fake {
 
     /// Watches this server.
     pub(super) fn watch(&self, options: &ClusterOptions) -> Cluster {
+        Cluster::watch(options, self.connections(), Health::new())
+    }
+
+    /// Connections to this server.
+    pub(super) fn connections(&self) -> Connections {
         let fake = self.clone();
         let open = Arc::new(move || {
             let fake = fake.clone();
@@ -58,8 +63,7 @@ impl Fake {
                 "default",
             ))
         });
-        let connections = Connections::new(open).expect("opening does not fail");
-        Cluster::watch(options, connections, Health::new())
+        Connections::new(open).expect("opening does not fail")
     }
 
     /// The next request to `path` is answered with a status.

@@ -150,3 +150,19 @@ async fn a_secret_that_may_not_be_read_is_told_once_for_its_namespace() {
     assert_eq!(&*batch.notes[0].0, "access to Secret in acme");
     assert_eq!(batch.notes[0].1.len(), 1);
 }
+
+/// There may be thousands of these at once.
+#[tokio::test]
+async fn a_watch_of_one_secret_is_small() {
+    let (outbox, _inbox) = tokio::sync::mpsc::channel(1);
+    let mut informer = crate::cluster::informer::Informer {
+        id: 0,
+        target: crate::cluster::Target::all(postern_model::Kind::Secret, None),
+        place: Fake::new().connections().place(),
+        contact: crate::cluster::Health::new().aside(postern_model::Kind::Secret),
+        outbox,
+        state: Default::default(),
+    };
+    let bytes = size_of_val(&informer) + size_of_val(&informer.run());
+    assert!(bytes <= 4096, "{bytes}");
+}
