@@ -79,8 +79,8 @@ pub struct EgressPolicy {
 }
 
 impl EgressPolicy {
-    /// Whether a tenant's backend may live at `address`.  Denied by default: loopback, link-local (with the metadata
-    /// service), unspecified, multicast and broadcast, in IPv4, IPv6 and IPv4-mapped spelling.
+    /// Whether a tenant's backend may live at `address`.  Denied by default: loopback, link-local and the clouds'
+    /// metadata services, unspecified, multicast and broadcast, in IPv4, IPv6 and IPv4-mapped spelling.
     pub fn allows(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         let within = |nets: &[IpNet]| nets.iter().any(|net| net.contains(&address));
@@ -96,17 +96,27 @@ fn denied_by_default(address: IpAddr) -> bool {
         return true;
     }
     match address {
-        IpAddr::V4(v4) => v4.is_link_local() || v4.is_broadcast() || v4.octets()[0] == 0,
+        IpAddr::V4(v4) => {
+            v4.is_link_local()
+                || v4.is_broadcast()
+                || v4.octets()[0] == 0
+                || METADATA.contains(&v4.octets())
+        }
         IpAddr::V6(v6) => {
-            // fe80::/10 link-local; fd00:ec2::/32 metadata; ::/96 IPv4-compatible, 64:ff9b::/96 NAT64: ways around v4.
+            // fe80::/10 link-local; fd00:ec2::/32 and fd20:ce::/32 metadata; ::/96 IPv4-compatible, ::ffff:0:0:0/96
+            // IPv4-translated, 64:ff9b::/96 and 64:ff9b:1::/48 NAT64: ways around v4.
             let s = v6.segments();
             s[0] & 0xffc0 == 0xfe80
-                || (s[0] == 0xfd00 && s[1] == 0x0ec2)
-                || s[..6] == [0; 6]
+                || matches!(s[..2], [0xfd00, 0x0ec2] | [0xfd20, 0x00ce])
+                || matches!(s[..6], [0, 0, 0, 0, 0 | 0xffff, 0])
                 || s[..6] == [0x64, 0xff9b, 0, 0, 0, 0]
+                || s[..3] == [0x64, 0xff9b, 1]
         }
     }
 }
+
+/// Metadata services outside the link-local range: Azure's, Alibaba Cloud's, Oracle Cloud's.
+const METADATA: [[u8; 4]; 3] = [[168, 63, 129, 16], [100, 100, 100, 200], [192, 0, 0, 192]];
 
 /// The install configuration, as far as compiling cares.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -193,6 +203,13 @@ mod tests {
             "ff02::1",
             "255.255.255.255",
             "64:ff9b::7f00:1",
+            "64:ff9b:1::7f00:1",
+            "::ffff:0:127.0.0.1",
+            "fd20:ce::254",
+            "168.63.129.16",
+            "::ffff:168.63.129.16",
+            "100.100.100.200",
+            "192.0.0.192",
         ] {
             assert!(!policy.allows(address.parse().unwrap()), "{address}");
         }
