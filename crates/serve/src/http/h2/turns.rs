@@ -13,8 +13,9 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::yield_now;
 
-/// Reads in one turn of the worker's loop: with what h2 reads at once, 64 KiB.
-const READS: u8 = 8;
+/// Reads in one turn of the worker's loop: with what h2 reads at once, 16 KiB.  Whoever has less to say than
+/// that is never held up.
+const READS: u8 = 2;
 
 /// A stream whose reader gives way now and then.
 pub(crate) struct Turns<T> {
