@@ -2,4 +2,20 @@
 //! Tests in a real cluster: kube-apiserver, kubectl and helm as users have them, Postern's own binary, Pods that are
 //! processes.
 //!
-//! Every test is ignored by default; `cargo xtask cluster test` makes a cluster and runs them inside it.
+//! Every test is ignored by default; `cargo xtask cluster test` makes a cluster and runs them inside it.  Tests run
+//! beside each other, each in namespaces and under hostnames of its own; one that stops the API server runs alone.
+
+mod api;
+mod apply;
+mod chart;
+mod claims;
+mod client;
+mod cluster;
+mod hijack;
+mod load;
+mod outage;
+mod postern;
+mod replicas;
+mod revocation;
+mod transfer;
+mod yaml;

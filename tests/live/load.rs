@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Requests without a break while something happens, and what came of each.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::task::JoinHandle;
+
+use crate::client::{Outcome, get};
+use crate::cluster::{PATIENCE, eventually};
+
+/// Clients that ask for one host again and again, each request on a new connection.
+pub(crate) struct Load {
+    stop: Arc<AtomicBool>,
+    counted: Arc<Mutex<BTreeMap<Outcome, usize>>>,
+    total: Arc<AtomicUsize>,
+    clients: Vec<JoinHandle<()>>,
+}
+
+impl Load {
+    /// One client for each address.
+    pub(crate) fn start(edges: &[IpAddr], host: &str) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let counted = Arc::new(Mutex::new(BTreeMap::new()));
+        let total = Arc::new(AtomicUsize::new(0));
+        let client = |edge: &IpAddr| {
+            let (stop, counted, total) = (stop.clone(), counted.clone(), total.clone());
+            let (edge, host) = (*edge, host.to_owned());
+            tokio::spawn(async move {
+                while !stop.load(Ordering::Relaxed) {
+                    let outcome = get(edge, &host, "/").await;
+                    total.fetch_add(1, Ordering::Relaxed);
+                    *counted
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .entry(outcome)
+                        .or_insert(0) += 1;
+                    // Many enough to see a gap of milliseconds, few enough to leave the machine to others.
+                    tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+                }
+            })
+        };
+        let clients = edges.iter().map(client).collect();
+        Self { stop, counted, total, clients }
+    }
+
+    /// Waits for so many more requests.
+    pub(crate) async fn goes_on(&self, more: usize) {
+        let aim = self.total.load(Ordering::Relaxed) + more;
+        eventually("requests go on", PATIENCE, || async {
+            self.total.load(Ordering::Relaxed) >= aim
+        })
+        .await;
+    }
+
+    /// Ends it, and says what came how often.
+    pub(crate) async fn stop(self) -> BTreeMap<Outcome, usize> {
+        self.stop.store(true, Ordering::Relaxed);
+        for client in self.clients {
+            client.await.expect("a client does not panic");
+        }
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Fails the test unless every single outcome is this one.
+#[track_caller]
+pub(crate) fn only(counted: &BTreeMap<Outcome, usize>, wanted: &Outcome) {
+    assert!(counted.keys().all(|outcome| outcome == wanted), "not only {wanted}: {counted:?}");
+}
