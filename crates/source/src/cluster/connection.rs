@@ -64,7 +64,7 @@ async fn from_file(path: &Path, access: &Access) -> Result<Config, ClusterError>
     Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(bad)
 }
 
-async fn from_endpoint(endpoint: &str, access: &Access) -> Result<Config, ClusterError> {
+pub(super) async fn from_endpoint(endpoint: &str, access: &Access) -> Result<Config, ClusterError> {
     let bad = |source| ClusterError::Endpoint { endpoint: endpoint.to_owned(), source };
     url(endpoint)?;
     let mut user = json!({});

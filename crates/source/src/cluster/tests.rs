@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+mod access;
 mod boundary;
 mod fake;
 mod lists;
