@@ -7,6 +7,7 @@
 
 mod api;
 mod apply;
+mod cable;
 mod chart;
 mod claims;
 mod client;

@@ -29,6 +29,7 @@ pub(crate) struct Start<'a> {
     arguments: Vec<String>,
     name: String,
     system: String,
+    kubeconfig: PathBuf,
 }
 
 impl<'a> Start<'a> {
@@ -37,13 +38,21 @@ impl<'a> Start<'a> {
         let listed = format!("--providers.kubernetesIngress.namespaces={}", namespaces.join(","));
         let system = namespaces.first().copied().unwrap_or("default").to_owned();
         let name = format!("postern-{}", NEXT.load(Ordering::Relaxed));
-        Self { cluster, arguments: vec![listed], name, system }
+        let kubeconfig = cluster.kubeconfig();
+        Self { cluster, arguments: vec![listed], name, system, kubeconfig }
     }
 
     /// With another argument.
     #[must_use]
     pub(crate) fn argument(mut self, argument: &str) -> Self {
         self.arguments.push(argument.to_owned());
+        self
+    }
+
+    /// By another way to the API server.
+    #[must_use]
+    pub(crate) fn kubeconfig(mut self, file: PathBuf) -> Self {
+        self.kubeconfig = file;
         self
     }
 
@@ -62,7 +71,7 @@ impl<'a> Start<'a> {
         let child = Command::new(root().join("target/debug/postern"))
             .arg("run")
             .arg("--kubeconfig")
-            .arg(self.cluster.kubeconfig())
+            .arg(self.kubeconfig)
             .arg(format!("--entryPoints.web.address={address}:80"))
             .arg(format!("--entryPoints.websecure.address={address}:443"))
             .arg(format!("--health.address={address}:9100"))

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::cable::Cable;
 use crate::client::Outcome;
 use crate::cluster::{Cluster, PATIENCE, PROMPT, eventually};
 use crate::load::{Load, only};
@@ -85,4 +86,43 @@ async fn a_leader_that_ends_hands_over_within_five_seconds() {
     assert!(took < Duration::from_secs(5), "the hand-over took {took:?}");
     load.goes_on(20).await;
     only(&load.stop().await, &Outcome::of("ended"));
+}
+
+#[tokio::test]
+#[ignore = "needs the test cluster: cargo xtask cluster test"]
+async fn a_replica_that_is_cut_off_keeps_the_last_owner_and_takes_over_the_next_one_when_healed() {
+    let cluster = Cluster::shared().await;
+    cluster.apply(&documents(&[&tenant("torn-a"), &tenant("torn-b")])).await;
+    cluster.rolled_out("torn-a").await;
+    cluster.rolled_out("torn-b").await;
+    let namespaces = ["torn-a", "torn-b"];
+    let cable = Cable::lay(&cluster, "torn").await;
+    let whole = Start::new(&cluster, &namespaces).ready().await;
+    let torn = Start::new(&cluster, &namespaces).kubeconfig(cable.kubeconfig()).ready().await;
+    let host = "shop.torn.example";
+    cluster.apply(&ingress("torn-a", "shop", &[host])).await;
+    for replica in [&whole, &torn] {
+        replica.serves(host, &Outcome::of("torn-a"), PROMPT).await;
+    }
+    is_recorded(&cluster, host, "torn-a").await;
+    cluster.apply(&ingress("torn-b", "shop", &[host])).await;
+
+    cable.cut();
+    let load = Load::start(&[torn.address], host);
+    let object = cluster.get(&["namespace", "torn-b"]).await;
+    let uid = object["metadata"]["uid"].as_str().expect("a namespace has one");
+    let patch =
+        format!("{{\"spec\":{{\"namespace\":\"torn-b\",\"namespaceUID\":\"{uid}\",\"epoch\":2}}}}");
+    let claim = format!("h.{host}");
+    cluster.kubectl(&["patch", "hostclaim", &claim, "--type=merge", "--patch", &patch]).await;
+    whole.serves(host, &Outcome::of("torn-b"), PROMPT).await;
+    load.goes_on(200).await;
+    only(&load.stop().await, &Outcome::of("torn-a"));
+    assert!(torn.says_ready().await, "stale is not broken:\n{}", torn.log());
+
+    cable.mend();
+    torn.serves(host, &Outcome::of("torn-b"), PATIENCE).await;
+    let load = Load::start(&[whole.address, torn.address], host);
+    load.goes_on(200).await;
+    only(&load.stop().await, &Outcome::of("torn-b"));
 }

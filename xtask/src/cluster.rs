@@ -6,7 +6,7 @@ mod program;
 mod suite;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, ExitStatus};
+use std::process::{Command, ExitCode, ExitStatus, Stdio};
 use std::{env, fs};
 
 use anyhow::{Context, Result};
@@ -55,9 +55,11 @@ pub(crate) fn run(verb: &Verb, state: Option<PathBuf>) -> Result<ExitCode> {
     match verb {
         Verb::Build => Ok(ExitCode::SUCCESS),
         Verb::Up => {
-            let ended = exit(cluster.start()?.status()?);
-            println!("KUBECONFIG={}", cluster.kubeconfig().display());
-            Ok(ended)
+            let started = cluster.start()?.status()?;
+            if started.success() {
+                println!("KUBECONFIG={}", cluster.kubeconfig().display());
+            }
+            Ok(exit(started))
         }
         Verb::Down => Ok(exit(cluster.supervisor("stop").status()?)),
         Verb::Kubeconfig if cluster.is_up() => {
@@ -88,7 +90,8 @@ impl Cluster {
     }
 
     fn is_up(&self) -> bool {
-        self.state.join("ready").exists()
+        let mut status = self.supervisor("status");
+        status.stderr(Stdio::null()).status().is_ok_and(|status| status.success())
     }
 
     fn supervisor(&self, verb: &str) -> Command {

@@ -74,6 +74,18 @@ func runStop(arguments []string) error {
 	return os.RemoveAll(chosen.state)
 }
 
+// runStatus succeeds while there is a cluster that answers.
+func runStatus(arguments []string) error {
+	chosen, _, err := parse("status", arguments)
+	if err != nil {
+		return err
+	}
+	if running(chosen.state) == 0 || !fileExists(filepath.Join(chosen.state, "ready")) {
+		return fmt.Errorf("no cluster in %s", chosen.state)
+	}
+	return nil
+}
+
 // runEnter runs a command in the cluster's namespaces.
 func runEnter(arguments []string) error {
 	chosen, command, err := parse("enter", arguments)

@@ -5,6 +5,7 @@
 //
 //	supervisor start --state DIR …            starts a cluster and returns when it answers
 //	supervisor enter --state DIR -- COMMAND   runs a command in it
+//	supervisor status --state DIR             succeeds while there is one
 //	supervisor stop --state DIR               ends it and removes DIR
 //	supervisor once --state DIR … -- COMMAND  all three; the cluster dies with this process, however that dies
 //
@@ -67,7 +68,7 @@ type image struct {
 }
 
 var commands = map[string]func([]string) error{
-	"start": runStart, "stop": runStop, "enter": runEnter, "once": runOnce, serveCommand: runServe,
+	"start": runStart, "stop": runStop, "status": runStatus, "enter": runEnter, "once": runOnce, serveCommand: runServe,
 	podPause: runPause, podExec: runExec, becomeCommand: runBecome,
 }
 
