@@ -89,7 +89,9 @@ fn expiry(
     Some(notice::CERTIFICATE_EXPIRED.about(
         origin,
         format!("{}.secretName", declared.field),
-        format!("the certificate in Secret {name} {state}; it is served only where no valid one is"),
+        format!(
+            "the certificate in Secret {name} {state}; it is served only where no valid one is"
+        ),
     ))
 }
 

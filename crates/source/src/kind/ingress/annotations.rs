@@ -84,7 +84,8 @@ impl RouterOptions {
             "router.pathmatcher" => self.read_path_matcher(key, value, draft, strings),
             "router.middlewares" if list(value).next().is_none() => {}
             "router.middlewares" => {
-                let names = list(value).map(|name| strings.share(&format!("middleware {}", Quoted(name))));
+                let names =
+                    list(value).map(|name| strings.share(&format!("middleware {}", Quoted(name))));
                 self.closed_by.extend(names);
                 draft.error(
                     Reason::Unsupported,
@@ -93,7 +94,8 @@ impl RouterOptions {
             }
             "router.tls.options" => {
                 self.tls = TlsUse::Only;
-                self.closed_by.push(strings.share(&format!("TLS options {}", Quoted(value.trim()))));
+                self.closed_by
+                    .push(strings.share(&format!("TLS options {}", Quoted(value.trim()))));
                 draft.error(
                     Reason::Unsupported,
                     note(key, "TLS options are not supported; requests are answered with 503"),
