@@ -7,6 +7,7 @@ use tokio::task::JoinSet;
 use crate::api::Api;
 use crate::client::Outcome;
 use crate::cluster::{Cluster, PATIENCE, PROMPT, eventually};
+use crate::load::{Load, only};
 use crate::postern::Start;
 use crate::yaml::{documents, ingress, tenant};
 
@@ -102,4 +103,43 @@ async fn replicas_agree_on_the_winner_of_a_race_between_tenants() {
             assert_eq!(two.get(&host).await, Outcome::of(&owner), "{host}");
         }
     }
+}
+
+#[tokio::test]
+#[ignore = "needs the test cluster: cargo xtask cluster test"]
+async fn a_flood_of_names_ends_at_its_tenants_limit_and_delays_nobody() {
+    const LIMIT: usize = 100;
+    let cluster = Cluster::shared().await;
+    cluster.apply(&documents(&[&tenant("flood-a"), &tenant("flood-b")])).await;
+    cluster
+        .apply(&format!(
+            "apiVersion: postern.dev/v1alpha1\nkind: Tenant\nmetadata: {{name: flood-b}}\n\
+             spec: {{namespaces: [flood-b], limits: {{routes: {LIMIT}}}}}"
+        ))
+        .await;
+    cluster.rolled_out("flood-a").await;
+    cluster.rolled_out("flood-b").await;
+    let postern = Start::new(&cluster, &["flood-a", "flood-b"]).ready().await;
+    cluster.apply(&ingress("flood-a", "shop", &["shop.flood.example"])).await;
+    postern.serves("shop.flood.example", &Outcome::of("flood-a"), PROMPT).await;
+
+    let load = Load::start(&[postern.address], "shop.flood.example");
+    for batch in 0..10 {
+        let hosts: Vec<_> = (0..100).map(|n| format!("n{batch}-{n}.flood.example")).collect();
+        let list: Vec<_> = hosts.iter().map(String::as_str).collect();
+        cluster.apply(&ingress("flood-b", &format!("flood-{batch}"), &list)).await;
+        let fresh = format!("a{batch}.flood.example");
+        cluster.apply(&ingress("flood-a", &format!("fresh-{batch}"), &[&fresh])).await;
+        postern.serves(&fresh, &Outcome::of("flood-a"), PROMPT).await;
+    }
+    // Not `describe`, which looks up the backend of every rule.
+    eventually("the tenant is told", PATIENCE, async || {
+        cluster.kubectl(&["get", "events", "--namespace=flood-b"]).await.contains("LimitExceeded")
+    })
+    .await;
+    let path = "jsonpath={range .items[*]}{.spec.namespace}{'\\n'}{end}";
+    let owners = cluster.kubectl(&["get", "hostclaims", "--output", path]).await;
+    let taken = owners.lines().filter(|owner| *owner == "flood-b").count();
+    assert!(taken <= LIMIT, "{taken} names");
+    only(&load.stop().await, &Outcome::of("flood-a"));
 }

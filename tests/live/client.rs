@@ -93,6 +93,20 @@ pub(crate) async fn ping(edge: IpAddr) -> Option<u16> {
     }
 }
 
+/// The metrics of a Postern.
+pub(crate) async fn metrics(edge: IpAddr) -> String {
+    let answer = async {
+        let mut stream = TcpStream::connect(SocketAddr::new(edge, 9100)).await?;
+        stream
+            .write_all(b"GET /metrics HTTP/1.1\r\nHost: health\r\nConnection: close\r\n\r\n")
+            .await?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await?;
+        io::Result::Ok(text)
+    };
+    timeout(LIMIT, answer).await.expect("metrics come in time").expect("metrics come")
+}
+
 async fn outcome(limit: Duration, work: impl Future<Output = io::Result<Outcome>>) -> Outcome {
     match timeout(limit, work).await {
         Ok(Ok(outcome)) => outcome,
