@@ -58,6 +58,13 @@ impl Cluster {
         self.kubectl(&["apply", "--server-side", "--filename", &folder]).await;
         let wait = ["wait", "--for=condition=Established", "crd/tenants.postern.dev"];
         self.kubectl(&[&wait[..], &["crd/hostclaims.postern.dev"]].concat()).await;
+        // What the API server serves and what it says that it serves follow each other.
+        for kind in ["tenants", "hostclaims"] {
+            eventually("kubectl knows the kind", PATIENCE, async || {
+                self.try_kubectl(&["explain", kind]).await.is_ok()
+            })
+            .await;
+        }
     }
 
     /// The kubeconfig of somebody who may do everything.

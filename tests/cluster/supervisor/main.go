@@ -49,7 +49,10 @@ const (
 	startPollPause = 50 * time.Millisecond
 	exitUsage      = 64
 	serveCommand   = "serve"
-	becomeCommand  = "become"
+	// Names of processes, and of their files.
+	apiServer         = "apiserver"
+	controllerManager = "controller-manager"
+	becomeCommand     = "become"
 )
 
 // options are the supervisor's flags.
@@ -134,7 +137,7 @@ func run(ctx context.Context, chosen options) error {
 	if err := prepareNetwork(); err != nil {
 		return fmt.Errorf("network: %w", err)
 	}
-	plane := &processes{options: chosen}
+	plane := &processes{options: chosen, again: make(chan struct{}, 1)}
 	defer plane.stop()
 	if err := plane.startAPI(ctx); err != nil {
 		return err
@@ -166,6 +169,7 @@ func run(ctx context.Context, chosen options) error {
 		return err
 	}
 	node := newNode(client, chosen)
+	go refresh(ctx, client, plane, node)
 	if err := node.run(ctx, func() error {
 		// The file appears last: whoever waits for it finds a cluster that answers.
 		return os.WriteFile(filepath.Join(chosen.state, "ready"), []byte("ready\n"), 0o600)
@@ -173,6 +177,24 @@ func run(ctx context.Context, chosen options) error {
 		return err
 	}
 	return nil
+}
+
+// refresh begins all watches anew when kube-apiserver is back: those that were broken off wait up to a minute before they
+// try again, which is right for a cluster and long for a test.
+func refresh(ctx context.Context, client kubernetes.Interface, plane *processes, node *node) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-plane.again:
+		}
+		if err := waitReady(ctx, client); err != nil {
+			log.Print(err)
+			continue
+		}
+		plane.restart(controllerManager)
+		node.follow(ctx)
+	}
 }
 
 func waitReady(ctx context.Context, client kubernetes.Interface) error {

@@ -29,6 +29,9 @@ type node struct {
 	mutex sync.Mutex
 	pods  map[types.UID]*pod
 	used  map[string]bool
+
+	following sync.Mutex
+	unfollow  context.CancelFunc
 }
 
 func newNode(client kubernetes.Interface, chosen options) *node {
@@ -46,17 +49,7 @@ func (n *node) run(ctx context.Context, ready func() error) error {
 	if err := n.serveLogs(ctx); err != nil {
 		return fmt.Errorf("node: %w", err)
 	}
-	factory := informers.NewSharedInformerFactory(n.client, 0)
-	informer := factory.Core().V1().Pods().Informer()
-	if _, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(object any) { n.observe(ctx, object) },
-		UpdateFunc: func(_, object any) { n.observe(ctx, object) },
-		DeleteFunc: n.forget,
-	}); err != nil {
-		return err
-	}
-	factory.Start(ctx.Done())
-	factory.WaitForCacheSync(ctx.Done())
+	n.follow(ctx)
 	if err := ready(); err != nil {
 		return err
 	}
@@ -64,6 +57,51 @@ func (n *node) run(ctx context.Context, ready func() error) error {
 	<-ctx.Done()
 	n.stopAll()
 	return nil
+}
+
+// follow begins a new watch of all pods in place of the last, and returns when it has seen them all.
+func (n *node) follow(ctx context.Context) {
+	n.following.Lock()
+	defer n.following.Unlock()
+	if n.unfollow != nil {
+		n.unfollow()
+	}
+	watching, cancel := context.WithCancel(ctx)
+	n.unfollow = cancel
+	factory := informers.NewSharedInformerFactory(n.client, 0)
+	informer := factory.Core().V1().Pods().Informer()
+	if _, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(object any) { n.observe(ctx, object) },
+		UpdateFunc: func(_, object any) { n.observe(ctx, object) },
+		DeleteFunc: n.forget,
+	}); err != nil {
+		log.Printf("node: %v", err)
+		return
+	}
+	factory.Start(watching.Done())
+	factory.WaitForCacheSync(watching.Done())
+	n.forgetAllBut(informer.GetStore().List())
+}
+
+// forgetAllBut forgets the pods that were deleted while nobody watched.
+func (n *node) forgetAllBut(objects []any) {
+	there := map[types.UID]bool{}
+	for _, object := range objects {
+		if seen, ok := object.(*core.Pod); ok {
+			there[seen.UID] = true
+		}
+	}
+	n.mutex.Lock()
+	var gone []*core.Pod
+	for uid, each := range n.pods {
+		if !there[uid] {
+			gone = append(gone, each.object)
+		}
+	}
+	n.mutex.Unlock()
+	for _, object := range gone {
+		n.forget(object)
+	}
 }
 
 func (n *node) register(ctx context.Context) error {

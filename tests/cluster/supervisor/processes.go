@@ -26,11 +26,14 @@ import (
 // exists, when that is gone.
 type processes struct {
 	options options
-	ending  atomic.Bool
-	all     []*process
+	// again gets a word whenever kube-apiserver was started again.
+	again  chan struct{}
+	ending atomic.Bool
+	all    []*process
 }
 
 type process struct {
+	name    string
 	mutex   sync.Mutex
 	command *exec.Cmd
 	ended   chan struct{}
@@ -58,7 +61,7 @@ func (p *processes) startAPI(ctx context.Context) error {
 	if err := os.WriteFile(tokens, []byte(line), 0o600); err != nil {
 		return err
 	}
-	return p.start(ctx, "apiserver", p.options.controlplane, "apiserver",
+	return p.start(ctx, apiServer, p.options.controlplane, "apiserver",
 		"--etcd-servers=http://127.0.0.1:2379",
 		"--bind-address="+nodeAddress, "--advertise-address="+nodeAddress, "--secure-port="+apiPort,
 		"--cert-dir="+filepath.Join(p.options.state, "certs"),
@@ -75,7 +78,7 @@ func (p *processes) startControllers(ctx context.Context, kubeconfig string) err
 		"deployment-controller", "replicaset-controller", "endpointslice-controller", "namespace-controller",
 		"garbage-collector-controller", "serviceaccount-controller", "disruption-controller",
 	}
-	return p.start(ctx, "controller-manager", p.options.controlplane, "controller-manager", "--kubeconfig="+kubeconfig,
+	return p.start(ctx, controllerManager, p.options.controlplane, "controller-manager", "--kubeconfig="+kubeconfig,
 		"--controllers="+strings.Join(controllers, ","), "--leader-elect=false",
 		"--use-service-account-credentials=false", "--kube-api-qps=250", "--kube-api-burst=500",
 		"--endpointslice-updates-batch-period=0s", "--bind-address="+nodeAddress)
@@ -87,7 +90,7 @@ func (p *processes) start(ctx context.Context, name, program string, args ...str
 	if err != nil {
 		return err
 	}
-	kept := &process{}
+	kept := &process{name: name}
 	begin := func() error {
 		command := exec.Command(program, args...)
 		command.Stdout, command.Stderr = file, file
@@ -129,7 +132,24 @@ func (p *processes) keep(ctx context.Context, name string, kept *process, begin 
 			log.Print(err)
 			return
 		}
+		if name == apiServer {
+			select {
+			case p.again <- struct{}{}:
+			default: // it is known already
+			}
+		}
 		time.Sleep(startPollPause)
+	}
+}
+
+// restart ends a process, which is then started again.
+func (p *processes) restart(name string) {
+	for _, kept := range p.all {
+		if kept.name == name {
+			kept.mutex.Lock()
+			_ = kept.command.Process.Kill()
+			kept.mutex.Unlock()
+		}
 	}
 }
 
