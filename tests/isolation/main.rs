@@ -28,6 +28,7 @@ mod pool_reuse;
 mod promises;
 mod reference_to_other_tenant;
 mod refusals_counted;
+mod request_loops;
 mod request_target;
 mod sni_a_host_b;
 mod ticket_from_other_tenant;

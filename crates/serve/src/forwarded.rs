@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 
 use smallvec::SmallVec;
 
+use crate::hops;
 use crate::http::fields::Managed;
 
 static SERVER: LazyLock<String> =
@@ -55,7 +56,7 @@ impl<'a> Claims<'a> {
         }
     }
 
-    /// Calls `write` with the name and the value of each field for the backend.  A value comes in pieces.
+    /// Calls `write` with the name and the value of each field for the backend, and with the mark of one more hop.  A value comes in pieces.
     pub(crate) fn write(
         &self,
         arrival: &Arrival<'_>,
@@ -81,6 +82,7 @@ impl<'a> Claims<'a> {
         write("X-Forwarded-Port", &[port]);
         write("X-Forwarded-Proto", &[proto]);
         write("X-Forwarded-Server", &[SERVER.as_bytes()]);
+        write(hops::FIELD, &[hops::MARK]);
         write("X-Real-Ip", &[self.real_ip.unwrap_or(arrival.peer.as_bytes())]);
     }
 }
@@ -108,7 +110,7 @@ mod tests {
     fn written(claims: &Claims<'_>, arrival: Arrival<'_>) -> Vec<(&'static str, String)> {
         let mut all = Vec::new();
         claims.write(&arrival, |name, value| {
-            if name != "X-Forwarded-Server" {
+            if name != "X-Forwarded-Server" && name != hops::FIELD {
                 all.push((name, String::from_utf8(value.concat()).unwrap()));
             }
         });

@@ -26,6 +26,7 @@ mod forward;
 mod forwarded;
 mod gate;
 mod handshake;
+mod hops;
 mod http;
 mod io;
 mod listener;

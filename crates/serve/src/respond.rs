@@ -35,6 +35,8 @@ pub(crate) enum Answer {
     NoEndpoint,
     /// 504: the backend took too long.
     GatewayTimeout,
+    /// 508: the request has passed Postern too often.
+    LoopDetected,
 }
 
 impl From<Refusal> for Answer {
@@ -44,6 +46,7 @@ impl From<Refusal> for Answer {
             Refusal::NotFound => Self::NotFound,
             Refusal::Misdirected => Self::Misdirected,
             Refusal::Revoked => Self::Revoked,
+            Refusal::LoopDetected => Self::LoopDetected,
             Refusal::Closed => Self::Closed,
             Refusal::NoEndpoint => Self::NoEndpoint,
         }
@@ -65,6 +68,7 @@ impl Answer {
             Self::BadGateway => StatusCode::BAD_GATEWAY,
             Self::Closed | Self::NoEndpoint => StatusCode::SERVICE_UNAVAILABLE,
             Self::GatewayTimeout => StatusCode::GATEWAY_TIMEOUT,
+            Self::LoopDetected => StatusCode::LOOP_DETECTED,
         }
     }
 
@@ -82,6 +86,7 @@ impl Answer {
             Self::BadGateway => "502 bad gateway\n",
             Self::Closed | Self::NoEndpoint => "503 service unavailable\n",
             Self::GatewayTimeout => "504 gateway timeout\n",
+            Self::LoopDetected => "508 loop detected\n",
         }
     }
 
@@ -100,6 +105,7 @@ impl Answer {
             Self::Closed => Reason::Closed,
             Self::NoEndpoint => Reason::NoEndpoint,
             Self::GatewayTimeout => Reason::GatewayTimeout,
+            Self::LoopDetected => Reason::LoopDetected,
         })
     }
 
@@ -118,7 +124,8 @@ impl Answer {
             | Self::BadGateway
             | Self::Closed
             | Self::NoEndpoint
-            | Self::GatewayTimeout => false,
+            | Self::GatewayTimeout
+            | Self::LoopDetected => false,
         }
     }
 }

@@ -402,6 +402,7 @@ fn response(head: &ResponseHead<'_, '_>) -> Result<Response<()>, ForwardError> {
             Role::ContentLength => head.status != 204,
             Role::EndToEnd => !head.options.names(field.name),
             Role::Trailer | Role::Managed(_) | Role::Twin | Role::Host | Role::Expect => true,
+            Role::Loop => true,
             Role::TransferEncoding | Role::Connection | Role::Upgrade | Role::Te => false,
             Role::HopByHop => false,
         };

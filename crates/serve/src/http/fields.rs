@@ -24,6 +24,8 @@ pub(crate) enum Role {
     Expect,
     /// Means something on one connection only (RFC 9110, 7.6.1, and what Go's reverse proxy drops in addition).
     HopByHop,
+    /// `CDN-Loop`: passed on whatever `Connection` says, so that loops end.
+    Loop,
     /// Says who the client is: written by Postern, or by a peer that the operator trusts.
     Managed(Managed),
     /// Another spelling of any of these (`X_Forwarded_For`): applications that read fields as environment variables
@@ -65,6 +67,7 @@ fn exact_role(name: &[u8]) -> Role {
         Some(b'h') if is("host") => Role::Host,
         Some(b'c') if is("connection") => Role::Connection,
         Some(b'c') if is("content-length") => Role::ContentLength,
+        Some(b'c') if is("cdn-loop") => Role::Loop,
         Some(b't') if is("te") => Role::Te,
         Some(b't') if is("transfer-encoding") => Role::TransferEncoding,
         Some(b't') if is("trailer") || is("trailers") => Role::Trailer,

@@ -143,6 +143,8 @@ labels! {
         BadGateway => "bad_gateway",
         /// 504: the backend took too long.
         GatewayTimeout => "gateway_timeout",
+        /// 508: the request has passed Postern too often.
+        LoopDetected => "loop_detected",
         /// 408, or closed: the client took too long.
         ClientTimeout => "client_timeout",
         /// Alert: the ClientHello names no host.

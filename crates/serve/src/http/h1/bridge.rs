@@ -47,7 +47,7 @@ pub(crate) fn request(
     for field in head.fields {
         let passes = match field.role {
             Role::EndToEnd => !head.options.names(field.name),
-            Role::ContentLength => true,
+            Role::ContentLength | Role::Loop => true,
             Role::Managed(managed) if passage.trusted => {
                 claims.note(managed, field.value);
                 managed == Managed::Other
@@ -65,7 +65,7 @@ pub(crate) fn request(
     claims.write(&passage.arrival, |name, value| {
         let name = HeaderName::from_bytes(name.as_bytes());
         if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(&value.concat())) {
-            headers.insert(name, value);
+            headers.append(name, value);
         }
     });
     Ok(request)
@@ -311,7 +311,7 @@ fn head(wire: &mut Wire, response: &Response<()>, framing: Framing, reply: Reply
     let framed = status.as_u16() != 204;
     for (name, value) in response.headers() {
         let passes = match role(name.as_str().as_bytes()) {
-            Role::EndToEnd | Role::Managed(_) | Role::Twin => true,
+            Role::EndToEnd | Role::Managed(_) | Role::Twin | Role::Loop => true,
             Role::ContentLength => framed,
             Role::Trailer => framing == Framing::Chunked,
             _ => false,

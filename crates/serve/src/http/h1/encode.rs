@@ -50,7 +50,7 @@ pub(crate) fn request(
     let chunked = head.framing == Framing::Chunked;
     copy(into, head.bytes, head.fields, |field| match field.role {
         Role::EndToEnd => !head.options.names(field.name),
-        Role::Expect => true,
+        Role::Expect | Role::Loop => true,
         Role::Trailer => chunked,
         Role::Managed(managed) if passage.trusted => {
             claims.note(managed, field.value);
@@ -117,7 +117,8 @@ pub(crate) fn response(into: &mut Buffer, head: &ResponseHead<'_, '_>, reply: Re
     let chunked = outgoing(head.framing, reply.version) == Outgoing::Chunked;
     copy(into, head.bytes, head.fields, |field| match field.role {
         Role::EndToEnd => !head.options.names(field.name),
-        Role::Host | Role::Expect | Role::Te | Role::Managed(_) | Role::Twin => true,
+        Role::Host | Role::Expect | Role::Te | Role::Loop => true,
+        Role::Managed(_) | Role::Twin => true,
         Role::ContentLength => framed,
         Role::Trailer => chunked,
         Role::TransferEncoding | Role::Connection | Role::Upgrade | Role::HopByHop => false,

@@ -20,6 +20,7 @@ use crate::connection::Connection;
 use crate::exchange::Exchange;
 use crate::finished::Noted;
 use crate::forwarded::Arrival;
+use crate::hops;
 use crate::respond::Answer;
 
 /// The longest target that is served (nginx and Apache: 8 KiB).
@@ -204,6 +205,7 @@ fn route(
     let admitted = connection.admit(head.authority)?;
     exchange.admit(admitted.clone());
     let Some(path) = path else { return Err(Answer::Options) };
+    hops::check(head.hops)?;
     let target = connection.target(admitted, &path)?;
     let pass_host = target.backend.pass_host_header;
     let protocol = target.backend.protocol;

@@ -7,6 +7,7 @@ use super::body::Framing;
 use super::head::{
     Field, Fields, LineEnds, Malformed, Options, Storage, check, content_length, offset,
 };
+use crate::hops;
 use crate::http::fields::{Role, is_authority, is_token, trim};
 
 /// A version that we speak.
@@ -52,6 +53,8 @@ pub(crate) struct RequestHead<'h, 'b> {
     pub(crate) expects_continue: bool,
     /// Whether the client takes trailers.
     pub(crate) takes_trailers: bool,
+    /// How often it has passed a Postern.
+    pub(crate) hops: usize,
 }
 
 impl<'h, 'b> RequestHead<'h, 'b> {
@@ -93,6 +96,7 @@ impl<'h, 'b> RequestHead<'h, 'b> {
             upgrade: None,
             expects_continue: false,
             takes_trailers: false,
+            hops: 0,
         };
         let host = head.read_fields()?;
         head.read_target(target, host)?;
@@ -132,6 +136,7 @@ impl<'h, 'b> RequestHead<'h, 'b> {
                             .eq_ignore_ascii_case(b"trailers")
                     });
                 }
+                Role::Loop => self.hops += hops::marks(value),
                 Role::Expect => {
                     self.expects_continue |= value.eq_ignore_ascii_case(b"100-continue");
                 }

@@ -113,7 +113,7 @@ impl Head<'_> {
 
     fn passes<'h>(&self, role: Role, value: &'h HeaderValue, claims: &mut Claims<'h>) -> bool {
         match role {
-            Role::EndToEnd => true,
+            Role::EndToEnd | Role::Loop => true,
             Role::Trailer => self.framing == Framing::Chunked,
             Role::Managed(managed) if self.trusted => {
                 claims.note(managed, value.as_bytes());
@@ -165,7 +165,7 @@ impl Head<'_> {
         claims.write(&self.arrival, |name, pieces| {
             // What a trusted peer said came as a field's value, and is one.
             if let Ok(value) = value(pieces) {
-                headers.insert(forwarded_name(name), value);
+                headers.append(forwarded_name(name), value);
             }
         });
         Ok(request)
@@ -185,7 +185,8 @@ impl Head<'_> {
 }
 
 fn forwarded_name(name: &'static str) -> HeaderName {
-    static KNOWN: [(&str, HeaderName); 6] = [
+    static KNOWN: [(&str, HeaderName); 7] = [
+        ("CDN-Loop", HeaderName::from_static("cdn-loop")),
         ("X-Forwarded-For", HeaderName::from_static("x-forwarded-for")),
         ("X-Forwarded-Host", HeaderName::from_static("x-forwarded-host")),
         ("X-Forwarded-Port", HeaderName::from_static("x-forwarded-port")),

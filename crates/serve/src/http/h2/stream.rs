@@ -29,6 +29,7 @@ use crate::finished::Noted;
 use crate::forward::http1::Call;
 use crate::forward::{AnswerBody, ForwardError, Progress, RequestBody, Upload, http1, http2};
 use crate::forwarded::Arrival;
+use crate::hops;
 use crate::http::h1::response::Asked;
 use crate::respond::Answer;
 
@@ -102,7 +103,8 @@ async fn forward(
     let connection = exchange.connection().clone();
     let authority = request::authority(parts)?;
     let request_target = request::target(parts.uri.path_and_query())?;
-    let backend = aim(exchange, authority, &request_target)?;
+    let hops = hops::count(&parts.headers);
+    let backend = aim(exchange, authority, &request_target, hops)?;
     let head = Head {
         method: &parts.method,
         target: &request_target,
@@ -131,15 +133,17 @@ async fn forward(
     answered.map_err(|error| error.answer())
 }
 
-/// Admits a request and finds the backend for it.
+/// Admits a request that has passed Postern `hops` times, and finds the backend for it.
 pub(super) fn aim(
     exchange: &mut Exchange,
     authority: &str,
     target: &RequestTarget<'_>,
+    hops: usize,
 ) -> Result<Arc<Backend>, Refusal> {
     let connection = exchange.connection().clone();
     let admitted = connection.admit(authority)?;
     exchange.admit(admitted.clone());
+    hops::check(hops)?;
     let target = connection.target(admitted, &target.path)?;
     let backend = target.backend.clone();
     exchange.aim(target);

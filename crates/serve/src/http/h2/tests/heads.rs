@@ -33,6 +33,7 @@ fn a_request_reaches_an_http1_backend_as_one_plain_request() {
             [
                 "",
                 "accept: */*",
+                "cdn-loop: postern",
                 "connection: te",
                 "cookie: a=1; b=2",
                 "te: trailers",

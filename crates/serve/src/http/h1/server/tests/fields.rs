@@ -15,7 +15,7 @@ async fn passed_on(stage: &super::stage::Stage, fields: &str) -> String {
 }
 
 const OURS: &str = "X-Forwarded-For: 127.0.0.1\nX-Forwarded-Host: a.test\nX-Forwarded-Port: 80\n\
-                    X-Forwarded-Proto: http\nX-Real-Ip: 127.0.0.1\n";
+                    X-Forwarded-Proto: http\nCDN-Loop: postern\nX-Real-Ip: 127.0.0.1\n";
 
 #[test]
 fn hop_by_hop_fields_end_here() {
@@ -40,6 +40,7 @@ fn no_connection_member_removes_a_managed_field() {
             "X-Real-Ip",
             "Host",
             "X-Forwarded-Server",
+            "CDN-Loop",
             "Content-Length",
             "Transfer-Encoding",
         ] {
@@ -94,7 +95,7 @@ fn a_trusted_peer_is_believed() {
         let fields = "X-Forwarded-For: 192.0.2.7\r\nx-forwarded-proto: https\r\nX-Real-IP: 192.0.2.7\r\n\
                       X-Forwarded-Prefix: /a\r\nX_Forwarded_For: evil\r\n";
         let expected = "X-Forwarded-Prefix: /a\nX-Forwarded-For: 192.0.2.7, 127.0.0.1\nX-Forwarded-Host: a.test\n\
-                        X-Forwarded-Port: 443\nX-Forwarded-Proto: https\nX-Real-Ip: 192.0.2.7\n";
+                        X-Forwarded-Port: 443\nX-Forwarded-Proto: https\nCDN-Loop: postern\nX-Real-Ip: 192.0.2.7\n";
         assert_eq!(passed_on(&stage, fields).await, expected);
     });
 }
