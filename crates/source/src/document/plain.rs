@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A scanner for the plain YAML that manifests are written in, ten times as quick as a whole parser.
 //!
-//! It reads block mappings and sequences, scalars on one line, literal blocks and short flow sequences, in printable
+//! It reads block mappings and sequences, scalars on one line, literal blocks and flow collections, in printable
 //! ASCII.  Whatever else it meets (anchors, tags, escapes, folded text, tabs, duplicate keys, errors) it returns
 //! nothing, and the whole parser reads the document: what this scanner does read, both read alike, which a property
 //! test holds.
 
+mod flow;
 mod scalar;
 
 use super::node::Node;
@@ -14,13 +15,17 @@ use super::node::Node;
 const MAX_DEPTH: usize = 32;
 /// Larger mappings are left to the whole parser: keys are compared one by one here.
 const MAX_KEYS: usize = 128;
+/// Longer keys are left to the whole parser: YAML knows a limit for keys without a question mark (1.2.2, 7.4.2).
+const MAX_KEY: usize = 512;
+/// Documents of more nodes are left to the whole parser, whose budget it is: a node takes more memory than its text.
+const MAX_NODES: usize = 100_000;
 
 /// Reads a document; nothing if it is not plain.
 pub(super) fn scan(text: &str) -> Option<Node<'_>> {
     if !text.bytes().all(|byte| byte == b'\n' || (0x20..0x7f).contains(&byte)) {
         return None;
     }
-    let mut scanner = Scanner { rest: text, peeked: None, depth: 0 };
+    let mut scanner = Scanner { rest: text, peeked: None, depth: 0, nodes: 0 };
     let indent = scanner.peek()?.indent;
     let node = scanner.block(indent)?;
     scanner.peek().is_none().then_some(node)
@@ -39,6 +44,7 @@ struct Scanner<'a> {
     rest: &'a str,
     peeked: Option<Line<'a>>,
     depth: usize,
+    nodes: usize,
 }
 
 impl<'a> Scanner<'a> {
@@ -63,12 +69,19 @@ impl<'a> Scanner<'a> {
         self.peek().map(|line| line.indent)
     }
 
+    fn deeper(&mut self) -> Option<()> {
+        self.depth += 1;
+        (self.depth <= MAX_DEPTH).then_some(())
+    }
+
+    fn count(&mut self) -> Option<()> {
+        self.nodes += 1;
+        (self.nodes <= MAX_NODES).then_some(())
+    }
+
     /// The mapping or sequence whose first line is the next one.
     fn block(&mut self, indent: usize) -> Option<Node<'a>> {
-        self.depth += 1;
-        if self.depth > MAX_DEPTH {
-            return None;
-        }
+        self.deeper()?;
         let is_sequence = is_item(self.peek()?.text);
         let node = if is_sequence { self.sequence(indent) } else { self.mapping(indent) };
         self.depth -= 1;
@@ -123,6 +136,7 @@ impl<'a> Scanner<'a> {
 
     /// What stands behind a key or a dash, on its line or below it.
     fn value(&mut self, text: &'a str, indent: usize) -> Option<Node<'a>> {
+        self.count()?;
         if text.is_empty() || text.starts_with('#') {
             return match self.next_indent() {
                 Some(next) if next > indent => self.block(next),
@@ -132,7 +146,10 @@ impl<'a> Scanner<'a> {
         if let Some(header) = text.strip_prefix('|') {
             return self.literal(header, indent);
         }
-        let node = scalar::read(text)?;
+        let node = match text.as_bytes()[0] {
+            b'{' | b'[' => self.flow(text, indent)?,
+            _ => scalar::read(text)?,
+        };
         // A line further in would continue the scalar, or be an error.
         (self.next_indent().is_none_or(|next| next <= indent)).then_some(node)
     }
@@ -151,7 +168,8 @@ fn split_key(text: &str) -> Option<(&str, &str)> {
     let value = rest.strip_prefix(':')?;
     let set_apart = value.is_empty() || value.starts_with(' ');
     let starts_plainly = key.bytes().next().is_some_and(|byte| byte != b'-');
-    (set_apart && starts_plainly).then(|| (key, value.trim_start_matches(' ')))
+    (set_apart && starts_plainly && key.len() <= MAX_KEY)
+        .then(|| (key, value.trim_start_matches(' ')))
 }
 
 #[cfg(test)]

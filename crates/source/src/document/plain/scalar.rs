@@ -6,21 +6,19 @@ use zeroize::Zeroizing;
 use super::super::node::Node;
 use super::Scanner;
 
-/// Reads a value that stands on one line, which is not empty.
+/// Reads a scalar that stands on one line, which is not empty.
 pub(super) fn read(text: &str) -> Option<Node<'_>> {
     match text.as_bytes()[0] {
         quote @ (b'"' | b'\'') => {
             let (content, rest) = quoted(text, quote)?;
             is_end(rest).then_some(Node::Quoted(content))
         }
-        b'[' => flow_sequence(&text[1..]),
-        b'{' => is_end(text.strip_prefix("{}")?).then(|| Node::Mapping(Vec::new())),
         _ => plain(text).map(Node::Plain),
     }
 }
 
 /// Whether nothing but a comment follows.
-fn is_end(rest: &str) -> bool {
+pub(super) fn is_end(rest: &str) -> bool {
     rest.is_empty() || rest.trim_start_matches(' ').is_empty() || rest.starts_with(" #") || {
         rest.starts_with(' ') && rest.trim_start_matches(' ').starts_with('#')
     }
@@ -41,43 +39,11 @@ fn plain(text: &str) -> Option<&str> {
 }
 
 /// What is between the quotes, and what follows; nothing where there is an escape.
-fn quoted(text: &str, quote: u8) -> Option<(&str, &str)> {
+pub(super) fn quoted(text: &str, quote: u8) -> Option<(&str, &str)> {
     let quote = char::from(quote);
     let (content, rest) = text[1..].split_once(quote)?;
     let escapes = content.contains('\\') && quote == '"' || rest.starts_with(quote);
     (!escapes).then_some((content, rest))
-}
-
-/// The rest of a sequence in brackets, of words and quoted scalars.
-fn flow_sequence(text: &str) -> Option<Node<'_>> {
-    let mut items = Vec::new();
-    let mut rest = text.trim_start_matches(' ');
-    if let Some(rest) = rest.strip_prefix(']') {
-        return is_end(rest).then_some(Node::Sequence(items));
-    }
-    loop {
-        let (item, after) = match *rest.as_bytes().first()? {
-            quote @ (b'"' | b'\'') => {
-                quoted(rest, quote).map(|(text, after)| (Node::Quoted(text), after))?
-            }
-            first if first.is_ascii_alphanumeric() => word(rest),
-            _ => return None,
-        };
-        items.push(item);
-        let after = after.trim_start_matches(' ');
-        if let Some(end) = after.strip_prefix(']') {
-            return is_end(end).then_some(Node::Sequence(items));
-        }
-        rest = after.strip_prefix(',')?.trim_start_matches(' ');
-    }
-}
-
-fn word(text: &str) -> (Node<'_>, &str) {
-    let inner =
-        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'/' | b'-');
-    let end = text.bytes().position(|byte| !inner(byte)).unwrap_or(text.len());
-    let (word, rest) = text.split_at(end);
-    (Node::Plain(word), rest)
 }
 
 impl<'a> Scanner<'a> {

@@ -74,6 +74,10 @@ fn manifests_are_plain() {
         "a: |\n  x\n    y\n\n  z\n\nb: |-\n  q\nc: {}\nd: []\ne: [a, \"*.b\", 'c d']\n",
         "a:\nb: ~\nc: null\nd: http://e:80/f#g\ne: -1\nf: --x\n",
         "  a: 1\n  b: 2\n",
+        "a: {b: c, d: [e, {f: 1}], g: {}, h: [ ]}\nb: [[], [x], {y: 'z w'}] # i\n",
+        "- {name: http, port: 80, targetPort: 8080}\n- {host: \"*.a\",  b: c/d=, e: 'f' }\n",
+        "a: {b: c,\n  d: e}\nf:\n- [g, h\n\n  , i,\n # j\n     k\n  ]\n- l: {\n    m: n }\n  o: p\n",
+        "metadata: {name: a, namespace: b, labels: {kubernetes.io/service-name: a}}\nspec: {ports: [{port: 80}]}\n",
     ] {
         assert!(agree(text), "{text}");
     }
@@ -90,7 +94,36 @@ fn what_is_not_plain_is_left_to_the_parser() {
         "a: \"\\n\"\n",
         "a: 'it''s'\n",
         "a: b\n  c\n",
-        "a: {b: c}\n",
+        "a: {b}\n",
+        "a: {b:c}\n",
+        "a: {b: }\n",
+        "a: {b: c, b: d}\n",
+        "a: {b: c, \"b\": d}\n",
+        "a: {\"b\":c}\n",
+        "a: {\"b\": c}\n",
+        "a: [~]\n",
+        "a: {b: c,}\n",
+        "a: [b,]\n",
+        "a: [,]\n",
+        "a: {? b : c}\n",
+        "a: {b: &c d}\n",
+        "a: {b: *c}\n",
+        "a: {b: !!str c}\n",
+        "a: {b: c d}\n",
+        "a: {b: c # d\n  }\n",
+        "a: {b: 'c''d'}\n",
+        "a: {b: \"c\\n\"}\n",
+        "a: {b: c}: d\n",
+        "a: {b: c} d\n",
+        "a: [b: c]\n",
+        "a: {b: c\n",
+        "a: {b: c]\n",
+        "a: {b: c,\nd: e}\n",
+        "a: {b:\n  c}\n",
+        "a: {b: c\n  d}\n",
+        "a: {b: c}\n  d: e\n",
+        "{a: b}\n",
+        "{a: b}: c\n",
         "a:\tb\n",
         "a: \u{e9}\n",
         "? a\n",
@@ -190,4 +223,164 @@ proptest! {
     fn scanner_and_parser_agree_on_any_text(text in "[ab:#|\\-'\"\\[\\], \n{}>]{0,24}") {
         agree(&text);
     }
+}
+
+/// Flow collections, and scalars for them, that are well-formed and plain.
+fn flow() -> impl Strategy<Value = String> {
+    let scalar = prop::sample::select(vec![
+        "a",
+        "80",
+        "null",
+        "true",
+        "1.5",
+        "/b",
+        "c.d/e-f",
+        "QUJD+/==",
+        "\"*.g h\"",
+        "'i, {j}: #'",
+        "\"\"",
+        "{}",
+        "[ ]",
+    ]);
+    scalar.prop_map(str::to_owned).prop_recursive(6, 48, 5, |inner| {
+        let space = prop::sample::select(vec!["", " ", "\n   ", "\n\n      ", " \n  # k\n   "]);
+        let separated = (inner, space.clone()).prop_map(|(text, space)| format!("{text}{space}"));
+        let items = prop::collection::vec(separated, 1..5);
+        (items, space, any::<bool>()).prop_map(|(items, space, is_mapping)| {
+            let entry = |(index, item): (usize, &String)| {
+                format!("k{index}:{} {item}", " ".repeat(index % 3))
+            };
+            if is_mapping {
+                let entries: Vec<_> = items.iter().enumerate().map(entry).collect();
+                format!("{{{space}{}}}", entries.join(&format!(",{space}")))
+            } else {
+                format!("[{space}{}]", items.join(&format!(",{space}")))
+            }
+        })
+    })
+}
+
+/// Where a flow collection may stand in a document.
+fn around(flow: &str, place: usize) -> String {
+    match place {
+        0 => format!("a: {flow}\n"),
+        1 => format!("a:\n- {flow}\n- b: {flow}\n  c: {flow} # d\n"),
+        2 => format!("a: 1\n\nb: {flow}"),
+        _ => format!("- {flow}\n"),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(5_000))]
+    #[test]
+    fn scanner_reads_every_plain_flow_collection(flow in flow(), place in 0_usize..4) {
+        let text = around(&flow, place);
+        prop_assert!(agree(&text), "{}", text);
+    }
+}
+
+/// What flow collections and their mistakes are made of.
+fn pieces() -> impl Strategy<Value = String> {
+    let pieces = [
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        ": ",
+        ":",
+        "a",
+        "b: ",
+        "c: d",
+        "'e'",
+        "\"f\"",
+        "\"g\": ",
+        "'h':",
+        " ",
+        "\n",
+        "\n  ",
+        "\n    ",
+        "# i",
+        " # j\n  ",
+        "-",
+        "- ",
+        "? ",
+        "&k ",
+        "*l",
+        "!m ",
+        "|",
+        ">",
+        "%",
+        "@",
+        "`",
+        "~",
+        "<<: ",
+        "1",
+        "\\",
+        "''",
+        "\"",
+        "'",
+        "n:o",
+        "p: {q: r}",
+        "s: [t]",
+        ", u: v",
+        "http://w:80",
+        "---",
+        "...",
+        "=",
+        "+",
+        "==",
+        "/",
+        ".",
+        "{}",
+        "[]",
+        "\t",
+        ", ",
+        "}\n",
+        "]\n",
+        "x: y\n",
+    ];
+    prop::collection::vec(prop::sample::select(pieces.to_vec()), 1..14).prop_map(|all| all.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40_000))]
+    #[test]
+    fn scanner_and_parser_agree_on_any_flow_collection(pieces in pieces(), place in 0_usize..4, open in 0_usize..4) {
+        let (before, after) = [("", ""), ("{", "}"), ("[", "]"), ("{a: ", "}")][open];
+        agree(&around(&format!("{before}{pieces}{after}"), place));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(5_000))]
+    #[test]
+    fn scanner_and_parser_agree_on_changed_flow_collections(
+        flow in flow(), place in 0_usize..4, at: prop::sample::Index, piece in pieces(), cut in 0_usize..3,
+    ) {
+        let mut text = around(&flow, place);
+        let at = at.index(text.len());
+        text.replace_range(at..(at + cut).min(text.len()), &piece[..piece.len().min(2)]);
+        agree(&text);
+    }
+}
+
+#[test]
+fn what_is_deep_long_or_large_is_left_to_the_parser() {
+    let nested = |depth: usize| format!("a: {}{}\n", "[".repeat(depth), "]".repeat(depth));
+    assert!(agree(&nested(super::MAX_DEPTH - 1)));
+    assert!(scan(&nested(super::MAX_DEPTH)).is_none());
+    assert!(scan(&nested(1_000_000)).is_none());
+    let entries = |count: usize| {
+        let all: Vec<_> = (0..count).map(|key| format!("k{key}: 1")).collect();
+        format!("a: {{{}}}\n", all.join(", "))
+    };
+    assert!(agree(&entries(super::MAX_KEYS)));
+    assert!(scan(&entries(super::MAX_KEYS + 1)).is_none());
+    let key = |length: usize| format!("a: {{{}: 1}}\n", "k".repeat(length));
+    assert!(agree(&key(super::MAX_KEY)));
+    assert!(scan(&key(super::MAX_KEY + 1)).is_none());
+    let items = |count: usize| format!("a: [{}]\n", vec!["[]"; count].join(","));
+    assert!(scan(&items(super::MAX_NODES - 2)).is_some());
+    assert!(scan(&items(super::MAX_NODES)).is_none());
 }
