@@ -30,6 +30,7 @@ mod reference_to_other_tenant;
 mod refusals_counted;
 mod request_loops;
 mod request_target;
+mod requests_in_flight;
 mod sni_a_host_b;
 mod ticket_from_other_tenant;
 mod unknown_names;

@@ -10,7 +10,9 @@ use postern_model::{
     TenantId, TenantSpec, Timestamp,
 };
 use postern_snapshot::editor::TenantRoom;
-use postern_snapshot::{Action, BackendSlot, Closed, Editor, RouteTable, TenantScope, TlsDemands};
+use postern_snapshot::{
+    Action, BackendSlot, Closed, Editor, RouteTable, TenantLimits, TenantScope, TlsDemands,
+};
 
 use crate::backend::{self, Backends, ServiceName, Workshop};
 use crate::few::Few;
@@ -35,6 +37,7 @@ pub(crate) struct Tenant {
     demands: TlsDemands,
     catch_all: bool,
     max_routes: Option<u32>,
+    limits: TenantLimits,
     /// Objects beyond the limit.
     excess: BTreeSet<ObjectKey>,
     objects: HashMap<ObjectKey, Declared>,
@@ -157,6 +160,9 @@ impl Tenant {
             demands: TlsDemands { require_tls13: spec.is_some_and(|spec| spec.require_tls13) },
             catch_all: false,
             max_routes: spec.and_then(|spec| spec.max_routes),
+            limits: TenantLimits {
+                requests_in_flight: spec.and_then(|spec| spec.max_requests_in_flight),
+            },
             excess: BTreeSet::new(),
             objects: HashMap::new(),
             hosts: Names::default(),
@@ -237,7 +243,7 @@ impl Tenant {
     /// Compiles what has changed.
     pub(crate) fn refresh(&mut self, view: &TenantView<'_>, dirty: Dirty, pass: &mut Pass<'_>) {
         let shop = Workshop { view, terms: pass.terms, room: self.room };
-        pass.editor.open(self.room);
+        pass.editor.set_limits(self.room, self.limits);
         let Dirty { all_hosts, reports, .. } = &dirty;
         let mut touched =
             Touched { all_hosts: *all_hosts, objects: reports.clone(), ..Touched::default() };

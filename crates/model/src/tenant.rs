@@ -66,6 +66,8 @@ pub struct TenantSpec {
     pub require_tls13: bool,
     /// The most certificates and routes; none: no limit of its own.
     pub max_routes: Option<u32>,
+    /// The most requests in flight; none: the installation's limit.
+    pub max_requests_in_flight: Option<u32>,
 }
 
 /// A `v1` Namespace, as far as tenancy cares.

@@ -26,7 +26,7 @@ use std::thread::available_parallelism;
 
 use ipnet::IpNet;
 use postern_model::{EgressPolicy, Settings, TenancyMode};
-use postern_serve::{AccessLogFormat, EdgeConfig, UpstreamConfig};
+use postern_serve::{AccessLogFormat, EdgeConfig, RequestsInFlight, UpstreamConfig};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
@@ -78,14 +78,15 @@ impl Config {
     fn read(layer: &Layer) -> Result<Self, ConfigError> {
         let reader = Reader::new(layer);
         let entry_points = entry_point::read(layer)?;
+        let mut settings = settings(&reader)?;
         let edge = EdgeConfig {
             workers: workers(&reader)?,
             entry_points: entry_points.served,
             upstream: upstream(&reader)?,
+            requests_in_flight: requests_in_flight(&reader, settings.tenancy)?,
             grace_timeout: entry_points.grace,
             access_log: access_log(&reader)?,
         };
-        let mut settings = settings(&reader)?;
         settings.entry_points = entry_points.compiled;
         Ok(Self {
             settings,
@@ -157,6 +158,25 @@ fn upstream(reader: &Reader<'_>) -> Result<UpstreamConfig, ConfigError> {
         idle_timeout: reader.duration(&keys::UPSTREAM_IDLE_TIMEOUT)?,
         max_idle_per_endpoint: reader.count(&keys::UPSTREAM_IDLE)?,
         own_sockets: Vec::new(),
+    })
+}
+
+fn requests_in_flight(
+    reader: &Reader<'_>,
+    tenancy: TenancyMode,
+) -> Result<RequestsInFlight, ConfigError> {
+    if !reader.is_written(&keys::TENANCY_REQUESTS) {
+        // A single tenant takes nothing from anybody.
+        return Ok(match tenancy {
+            TenancyMode::Off => RequestsInFlight::Unlimited,
+            TenancyMode::Namespace | TenancyMode::Declared => RequestsInFlight::FairShare,
+        });
+    }
+    reader.parse(&keys::TENANCY_REQUESTS, |text| match value::count(text)? {
+        0 => Ok(RequestsInFlight::Unlimited),
+        limit => u32::try_from(limit)
+            .map(RequestsInFlight::AtMost)
+            .map_err(|_| "is too large".to_owned()),
     })
 }
 

@@ -18,10 +18,34 @@ pub struct EdgeConfig {
     pub entry_points: Vec<Arc<EntryPointConfig>>,
     /// How backends are dialled.
     pub upstream: UpstreamConfig,
+    /// How many requests a tenant may have in flight whose Tenant object does not say.
+    pub requests_in_flight: RequestsInFlight,
     /// How long open requests may go on after SIGTERM (`transport.lifeCycle.graceTimeOut`, 10 s).
     pub grace_timeout: Duration,
     /// Access log, off by default: its format, and its file (standard output when absent).
     pub access_log: Option<(AccessLogFormat, Option<PathBuf>)>,
+}
+
+/// `tenancy.limits.requestsInFlight`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RequestsInFlight {
+    /// Any number.
+    #[default]
+    Unlimited,
+    /// So many that they hold a quarter of the descriptors that this process may have.
+    FairShare,
+    /// So many.
+    AtMost(u32),
+}
+
+impl RequestsInFlight {
+    /// The number, if there is one.
+    pub(crate) fn limit(self) -> Option<u32> {
+        match self {
+            Self::Unlimited | Self::FairShare => None,
+            Self::AtMost(limit) => Some(limit),
+        }
+    }
 }
 
 /// `accesslog.format`

@@ -50,6 +50,8 @@ pub(crate) enum Refusal {
     Misdirected,
     /// 421 and close (GOAWAY): the connection itself lost its ground.
     Revoked,
+    /// 429: its tenant has as many requests in flight as it may have.
+    TooManyRequests,
     /// 508: it has passed Postern too often.
     LoopDetected,
     /// 503: the route is closed, because something that it needs is missing.

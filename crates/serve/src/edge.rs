@@ -11,7 +11,8 @@ use postern_model::settings::MAX_ENTRY_POINTS;
 use tokio::sync::watch;
 
 use crate::access_log::{self, LogError};
-use crate::config::{EdgeConfig, EntryPointConfig};
+use crate::config::{EdgeConfig, EntryPointConfig, RequestsInFlight};
+use crate::descriptors;
 use crate::listener::Listener;
 use crate::metrics::Metrics;
 use crate::published::Published;
@@ -72,7 +73,8 @@ pub enum StartError {
 }
 
 impl Edge {
-    /// Binds every address of every entry point, then starts the workers.  Nothing is left behind where it fails.
+    /// Raises the limit of open files to the highest allowed, binds every address of every entry point, then starts the
+    /// workers.  Nothing is left behind where it fails.
     pub fn start(mut config: EdgeConfig, published: Arc<Published>) -> Result<Self, StartError> {
         check(&config)?;
         let mut sockets: Vec<Vec<Listener>> = (0..config.workers).map(|_| Vec::new()).collect();
@@ -83,6 +85,11 @@ impl Edge {
         }
         // A tenant whose backend is one of these would make one request go round until no descriptor is left.
         config.upstream.own_sockets.extend(addresses.iter().flat_map(|(_, bound)| bound));
+        let descriptors = descriptors::raise_limit();
+        if config.requests_in_flight == RequestsInFlight::FairShare {
+            let share = descriptors::fair_share(descriptors);
+            config.requests_in_flight = RequestsInFlight::AtMost(share);
+        }
         let names = config.entry_points.iter().map(|entry_point| entry_point.name.clone());
         let metrics = Arc::new(Metrics::new(names));
         let log = config.access_log.as_ref().map(|(format, file)| {
@@ -100,6 +107,7 @@ impl Edge {
             published,
             metrics,
             tickets: Arc::default(),
+            in_flight: Arc::default(),
         };
         for (number, listeners) in sockets.into_iter().enumerate() {
             edge.start_worker(number, &shared, listeners)

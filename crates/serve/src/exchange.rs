@@ -6,8 +6,9 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Instant;
 
-use crate::connection::{Admitted, Connection, Target};
+use crate::connection::{Admitted, Connection, Refusal, Target};
 use crate::finished::{Answerer, Finished, Noted};
+use crate::in_flight::Place;
 use crate::metrics::Upstream;
 use crate::respond::Answer;
 
@@ -20,6 +21,7 @@ pub(crate) struct Exchange {
     started: Instant,
     noted: Option<Box<Noted>>,
     admitted: Option<Rc<Admitted>>,
+    place: Option<Place>,
     target: Option<Target>,
     endpoint: Option<SocketAddr>,
     invented: Option<Answer>,
@@ -42,6 +44,7 @@ impl Exchange {
             started,
             noted: None,
             admitted: None,
+            place: None,
             target: None,
             endpoint: None,
             invented: None,
@@ -73,6 +76,20 @@ impl Exchange {
     /// Notes where it goes.
     pub(crate) fn aim(&mut self, target: Target) {
         self.target = Some(target);
+    }
+
+    /// Takes one of its tenant's places, for as long as it lasts; refused if none is left.
+    pub(crate) fn enter(&mut self) -> Result<(), Refusal> {
+        let Some(Admitted { admission, runtime }) = self.admitted.as_deref() else {
+            return Ok(());
+        };
+        let config = &self.connection.worker.config;
+        let limit = admission.limits().requests_in_flight;
+        if let Some(limit) = limit.or(config.requests_in_flight.limit()) {
+            let place = runtime.places.enter(limit, config.workers);
+            self.place = Some(place.ok_or(Refusal::TooManyRequests)?);
+        }
+        Ok(())
     }
 
     /// Where it goes.

@@ -18,7 +18,7 @@ use postern_snapshot::{
 };
 use tokio::runtime::{Builder, LocalOptions};
 
-use crate::config::{EdgeConfig, EntryPointConfig, Timeouts, UpstreamConfig};
+use crate::config::{EdgeConfig, EntryPointConfig, RequestsInFlight, Timeouts, UpstreamConfig};
 use crate::metrics::Metrics;
 use crate::published::Published;
 use crate::thread::Shared;
@@ -173,6 +173,7 @@ pub(crate) fn config() -> EdgeConfig {
         workers: 1,
         entry_points: vec![entry_point("web", false), entry_point("websecure", true)],
         upstream: UpstreamConfig::default(),
+        requests_in_flight: RequestsInFlight::default(),
         grace_timeout: Duration::from_secs(10),
         access_log: None,
     }
@@ -185,7 +186,7 @@ pub(crate) fn shared(sites: &[Site]) -> Shared {
     let metrics = Arc::new(Metrics::new(names));
     let published = Arc::new(Published::default());
     published.replace(snapshot(1, sites));
-    Shared { config, published, metrics, tickets: Arc::default() }
+    Shared { config, published, metrics, tickets: Arc::default(), in_flight: Arc::default() }
 }
 
 /// A worker that serves these sites; its standing tasks run.

@@ -16,6 +16,7 @@ mod balance;
 mod buffer;
 mod clock;
 mod connection;
+mod descriptors;
 mod dial;
 mod drain;
 mod exchange;
@@ -28,6 +29,7 @@ mod gate;
 mod handshake;
 mod hops;
 mod http;
+mod in_flight;
 mod io;
 mod listener;
 mod pool;
@@ -41,8 +43,8 @@ mod worker;
 
 pub use access_log::LogError;
 pub use config::{
-    AccessLogFormat, EdgeConfig, EntryPointConfig, ForwardedHeaders, HttpLimits, Timeouts,
-    UpstreamConfig,
+    AccessLogFormat, EdgeConfig, EntryPointConfig, ForwardedHeaders, HttpLimits, RequestsInFlight,
+    Timeouts, UpstreamConfig,
 };
 pub use edge::{Edge, StartError};
 pub use metrics::Metrics;

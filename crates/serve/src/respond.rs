@@ -23,6 +23,8 @@ pub(crate) enum Answer {
     Misdirected,
     /// 421, and the connection ends: it lost its ground.
     Revoked,
+    /// 429: the tenant has as many requests in flight as it may have (the status of Traefik's `inFlightReq`).
+    TooManyRequests,
     /// 431: the head has too many fields or bytes.
     HeadTooLarge,
     /// 501: CONNECT.
@@ -46,6 +48,7 @@ impl From<Refusal> for Answer {
             Refusal::NotFound => Self::NotFound,
             Refusal::Misdirected => Self::Misdirected,
             Refusal::Revoked => Self::Revoked,
+            Refusal::TooManyRequests => Self::TooManyRequests,
             Refusal::LoopDetected => Self::LoopDetected,
             Refusal::Closed => Self::Closed,
             Refusal::NoEndpoint => Self::NoEndpoint,
@@ -63,6 +66,7 @@ impl Answer {
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::UriTooLong => StatusCode::URI_TOO_LONG,
             Self::Misdirected | Self::Revoked => StatusCode::MISDIRECTED_REQUEST,
+            Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::NotImplemented => StatusCode::NOT_IMPLEMENTED,
             Self::BadGateway => StatusCode::BAD_GATEWAY,
@@ -81,6 +85,7 @@ impl Answer {
             Self::RequestTimeout => "408 request timeout\n",
             Self::UriTooLong => "414 uri too long\n",
             Self::Misdirected | Self::Revoked => "421 misdirected request\n",
+            Self::TooManyRequests => "429 too many requests\n",
             Self::HeadTooLarge => "431 request header fields too large\n",
             Self::NotImplemented => "501 not implemented\n",
             Self::BadGateway => "502 bad gateway\n",
@@ -97,6 +102,7 @@ impl Answer {
             Self::BadRequest | Self::UriTooLong | Self::HeadTooLarge | Self::NotImplemented => {
                 Reason::BadRequest
             }
+            Self::TooManyRequests => Reason::TooManyRequests,
             Self::NotFound => Reason::NotFound,
             Self::RequestTimeout => Reason::ClientTimeout,
             Self::Misdirected => Reason::Misdirected,
@@ -125,7 +131,13 @@ impl Answer {
             | Self::Closed
             | Self::NoEndpoint
             | Self::GatewayTimeout
+            | Self::TooManyRequests
             | Self::LoopDetected => false,
         }
+    }
+
+    /// In how many seconds it may be worth to ask again, where that is soon (`Retry-After`).
+    pub(crate) fn retry_after(self) -> Option<&'static str> {
+        (self == Self::TooManyRequests).then_some("1")
     }
 }

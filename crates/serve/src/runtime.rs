@@ -14,6 +14,7 @@ use postern_snapshot::{Admission, BackendSlot, Snapshot, TenantScope};
 use crate::balance::Balance;
 use crate::dial::BackendTls;
 use crate::forward::http2::Multiplexed;
+use crate::in_flight::{InFlight, Places};
 use crate::metrics::{Metrics, TenantCounters};
 use crate::pool::Pool;
 
@@ -23,6 +24,8 @@ pub(crate) struct TenantRuntime {
     pub(crate) scope: TenantScope,
     /// What is counted for it.
     pub(crate) counters: Arc<TenantCounters>,
+    /// Its requests in flight.
+    pub(crate) places: Rc<Places>,
     /// Its TLS towards its backends: sessions are never shared with another tenant.
     pub(crate) backend_tls: BackendTls,
     /// Its idle connections to backends that speak HTTP/1.1.
@@ -36,10 +39,11 @@ pub(crate) struct TenantRuntime {
 }
 
 impl TenantRuntime {
-    fn new(admission: &Admission, counters: Arc<TenantCounters>) -> Self {
+    fn new(admission: &Admission, counters: Arc<TenantCounters>, places: Rc<Places>) -> Self {
         Self {
             scope: admission.scope().clone(),
             counters,
+            places,
             backend_tls: BackendTls::default(),
             pool: Pool::default(),
             balance: Balance::default(),
@@ -66,13 +70,14 @@ pub(crate) struct Runtimes {
     by_scope: RefCell<HashMap<TenantScope, Rc<TenantRuntime>>>,
     nobody: Arc<TenantCounters>,
     metrics: Arc<Metrics>,
+    in_flight: Arc<InFlight>,
 }
 
 impl Runtimes {
     /// No tenant yet.
-    pub(crate) fn new(metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(metrics: Arc<Metrics>, in_flight: Arc<InFlight>) -> Self {
         let nobody = metrics.register_tenant(&"".into());
-        Self { by_scope: RefCell::default(), nobody, metrics }
+        Self { by_scope: RefCell::default(), nobody, metrics, in_flight }
     }
 
     /// The state of the tenant whose rooms `admission` opens, made on first use.
@@ -83,7 +88,8 @@ impl Runtimes {
             return runtime.clone();
         }
         let counters = self.metrics.register_tenant(admission.scope().label());
-        let runtime = Rc::new(TenantRuntime::new(admission, counters));
+        let places = self.in_flight.places(admission.scope());
+        let runtime = Rc::new(TenantRuntime::new(admission, counters, places));
         by_scope.insert(admission.scope().clone(), runtime.clone());
         runtime
     }
@@ -118,6 +124,7 @@ impl Runtimes {
             }
             keeps
         });
+        self.in_flight.sweep();
     }
 }
 
@@ -132,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_tenant_has_one_state_and_no_other_has_it() {
-        let runtimes = Runtimes::new(Arc::new(Metrics::new([])));
+        let runtimes = Runtimes::new(Arc::new(Metrics::new([])), Arc::default());
         let sites = [
             Site::new("a", "one.example"),
             Site::new("a", "two.example"),
@@ -148,7 +155,7 @@ mod tests {
 
     #[test]
     fn a_tenant_is_forgotten_when_it_is_gone_and_nothing_uses_it() {
-        let runtimes = Runtimes::new(Arc::new(Metrics::new([])));
+        let runtimes = Runtimes::new(Arc::new(Metrics::new([])), Arc::default());
         let then = snapshot(1, &[Site::new("a", "a.example"), Site::new("b", "b.example")]);
         let used = runtimes.of(&admit(&then, "a.example"));
         runtimes.of(&admit(&then, "b.example"));

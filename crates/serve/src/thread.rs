@@ -14,6 +14,7 @@ use crate::accept;
 use crate::access_log::AccessLog;
 use crate::clock::Clock;
 use crate::config::EdgeConfig;
+use crate::in_flight::InFlight;
 use crate::listener::Listener;
 use crate::metrics::Metrics;
 use crate::published::Published;
@@ -34,13 +35,14 @@ pub(crate) enum Phase {
     Stopped,
 }
 
-/// What all workers of an edge share: nothing of it is written on the request path.
+/// What all workers of an edge share: next to nothing of it is written on the request path.
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) config: Arc<EdgeConfig>,
     pub(crate) published: Arc<Published>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) tickets: Arc<Tickets>,
+    pub(crate) in_flight: Arc<InFlight>,
 }
 
 /// The runtime of one worker.

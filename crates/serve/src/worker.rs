@@ -60,12 +60,12 @@ pub(crate) struct Worker {
 impl Worker {
     /// A worker that serves what is published.  On its thread, its standing tasks must be started as well.
     pub(crate) fn new(shared: Shared, access_log: Option<AccessLog>) -> Rc<Self> {
-        let Shared { config, published, metrics, tickets } = shared;
+        let Shared { config, published, metrics, tickets, in_flight } = shared;
         let counters = metrics.register_worker();
         Rc::new(Self {
             config,
             published,
-            runtimes: Runtimes::new(metrics),
+            runtimes: Runtimes::new(metrics, in_flight),
             clock: Clock,
             drain: Drain::default(),
             counters,

@@ -9,7 +9,7 @@ use crate::backend::{Backend, BackendSlot};
 use crate::host_index::HostEntry;
 use crate::route_table::Route;
 use crate::scope::TenantScope;
-use crate::snapshot::TenantSnapshot;
+use crate::snapshot::{TenantLimits, TenantSnapshot};
 use crate::tls_profile::TlsDecision;
 
 /// One tenant's rooms, opened with a name that it owns.  It has no public constructor, no way back to the
@@ -87,6 +87,11 @@ impl Admission {
     /// The routes of the name in the order in which they are tried, for `postern explain`.
     pub fn routes(&self) -> impl Iterator<Item = &Arc<Route>> {
         self.entry.routes.iter()
+    }
+
+    /// What the operator lets the tenant use at most.
+    pub fn limits(&self) -> TenantLimits {
+        self.tenant.limits
     }
 
     /// A backend of the same tenant.

@@ -9,7 +9,7 @@ use crate::backend::{Backend, BackendSlot};
 use crate::host_index::HostEntry;
 use crate::route_table::RouteTable;
 use crate::scope::TenantScope;
-use crate::snapshot::{Snapshot, TenantSlot};
+use crate::snapshot::{Snapshot, TenantLimits, TenantSlot};
 use crate::tls_profile::TlsDecision;
 
 /// The next snapshot in the making: starts as a copy that shares everything, and pays for what it changes.
@@ -39,6 +39,16 @@ impl Editor {
     pub fn open(&mut self, room: TenantRoom) {
         if self.next.tenants.get(room.0.0).is_none() {
             self.next.tenants.set(room.0.0, Some(Arc::default()));
+        }
+    }
+
+    /// Says what a tenant may use at most.
+    pub fn set_limits(&mut self, room: TenantRoom, limits: TenantLimits) {
+        self.open(room);
+        if let Some(tenant) = self.next.tenants.get_mut(room.0.0)
+            && tenant.limits != limits
+        {
+            Arc::make_mut(tenant).limits = limits;
         }
     }
 

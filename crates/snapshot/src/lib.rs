@@ -25,5 +25,5 @@ pub use expiry::Expiry;
 pub use host_index::HostEntry;
 pub use route_table::{Action, Closed, Precedence, Route, RouteTable};
 pub use scope::TenantScope;
-pub use snapshot::{Snapshot, TenantSnapshot};
+pub use snapshot::{Snapshot, TenantLimits, TenantSnapshot};
 pub use tls_profile::{TlsDecision, TlsDemands, TlsProfile, TlsRefusal};

@@ -15,9 +15,17 @@ use crate::tls_profile::TlsDecision;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TenantSlot(pub(crate) u32);
 
+/// What the operator lets one tenant use at most; none: what is configured for all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TenantLimits {
+    /// Requests in flight.
+    pub requests_in_flight: Option<u32>,
+}
+
 /// What one tenant serves behind its hosts: the fast clock, endpoints, apart from the slow one, routes.
 #[derive(Clone, Debug, Default)]
 pub struct TenantSnapshot {
+    pub(crate) limits: TenantLimits,
     pub(crate) backends: Chunked<Arc<Backend>>,
 }
 

@@ -134,9 +134,10 @@ pub struct TenantLimits {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub handshakes_per_second: Option<i64>,
-    /// Requests that are being answered at one moment. Not enforced yet.
+    /// Requests that are being answered at one moment, WebSockets included. Further ones are answered with 429. When
+    /// absent, tenancy.limits.requestsInFlight of the installation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = 0, max = 4294967295_i64))]
     pub requests_in_flight: Option<i64>,
     /// Requests in a second. Not enforced yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]

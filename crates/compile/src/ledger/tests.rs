@@ -35,6 +35,7 @@ fn spec(name: &str, age: i64, namespaces: &[&str], domains: &[&str]) -> TenantSp
         allow_catch_all: false,
         require_tls13: false,
         max_routes: None,
+        max_requests_in_flight: None,
     }
 }
 

@@ -20,6 +20,7 @@ fn world(cross_namespace: bool, grants: &[Grant]) -> World {
         allow_catch_all: false,
         require_tls13: false,
         max_routes: None,
+        max_requests_in_flight: None,
     };
     declare!(world, spec);
     for namespace in ["a", "a2", "b"] {

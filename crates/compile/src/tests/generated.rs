@@ -190,6 +190,7 @@ pub(super) fn start() -> impl Strategy<Value = (Settings, Vec<TenantSpec>)> {
                 allow_catch_all,
                 require_tls13: false,
                 max_routes,
+                max_requests_in_flight: max_routes,
             });
         (settings, specs.collect())
     })

@@ -51,6 +51,8 @@ keys! {
         "How namespaces become tenants: each is one (unless a Tenant object groups it), only those that a Tenant object lists, or all are one.";
     TENANCY_QUARANTINE = "tenancy.quarantine", Duration, "24h",
         "How long a hostname that a tenant gave up stays closed to other tenants.";
+    TENANCY_REQUESTS = "tenancy.limits.requestsInFlight", Count, "a quarter of the open files",
+        "The most requests of one tenant that are being answered at one moment, WebSockets included, over all workers; further ones are answered with 429. spec.limits.requestsInFlight of a Tenant goes before it. By default they may hold a quarter of the file descriptors that the process may have, two each; in tenancy.mode off there is no limit. 0 means no limit.";
     INGRESS = "providers.kubernetesIngress", Switch, "true",
         "Reads Ingress objects; they are always read, so only true is accepted.";
     INGRESS_NAMESPACES = "providers.kubernetesIngress.namespaces", List, "",

@@ -143,6 +143,8 @@ labels! {
         BadGateway => "bad_gateway",
         /// 504: the backend took too long.
         GatewayTimeout => "gateway_timeout",
+        /// 429: the tenant has as many requests in flight as it may have.
+        TooManyRequests => "too_many_requests",
         /// 508: the request has passed Postern too often.
         LoopDetected => "loop_detected",
         /// 408, or closed: the client took too long.

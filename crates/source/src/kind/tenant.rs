@@ -48,6 +48,10 @@ pub(super) fn read(
         allow_catch_all: spec.allow_catch_all.unwrap_or(false),
         require_tls13: require_tls13(&spec.tls, draft),
         max_routes: max_routes(spec.limits, draft),
+        max_requests_in_flight: spec
+            .limits
+            .requests_in_flight
+            .map(|limit| at_most("requestsInFlight", limit, draft)),
     };
     Some(Object::Tenant(Arc::new(model)))
 }
@@ -122,7 +126,6 @@ fn max_routes(limits: api::TenantLimits, draft: &mut Draft) -> Option<u32> {
     let ignored = [
         ("connections", limits.connections),
         ("handshakesPerSecond", limits.handshakes_per_second),
-        ("requestsInFlight", limits.requests_in_flight),
         ("requestsPerSecond", limits.requests_per_second),
         ("bytesBuffered", limits.bytes_buffered),
     ];

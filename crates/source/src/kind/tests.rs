@@ -300,8 +300,11 @@ fn a_tenant_that_cannot_be_honoured_is_narrower() {
         )
     );
     assert!(spec.namespace_labels.is_empty());
-    let (spec, _) = object!(Tenant, &tenant("limits: {routes: -1}"));
-    assert_eq!(spec.max_routes, Some(0));
+    let (spec, _) = object!(Tenant, &tenant("limits: {routes: -1, requestsInFlight: 7}"));
+    assert_eq!((spec.max_routes, spec.max_requests_in_flight), (Some(0), Some(7)));
+    let (spec, findings) = object!(Tenant, &tenant("limits: {requestsInFlight: -1}"));
+    assert_eq!(told(&findings), [("spec.limits.requestsInFlight", Reason::InvalidValue)]);
+    assert_eq!(spec.max_requests_in_flight, Some(0));
 }
 
 #[test]

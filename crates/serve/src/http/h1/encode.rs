@@ -145,6 +145,9 @@ pub(crate) fn answer(into: &mut Buffer, answer: Answer, reply: Reply, with_body:
     if !text.is_empty() {
         into.put(b"Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n");
     }
+    if let Some(seconds) = answer.retry_after() {
+        line(into, "Retry-After", &[seconds.as_bytes()]);
+    }
     frame(into, Framing::Length(text.len() as u64));
     connection(into, reply);
     into.put(b"\r\n");

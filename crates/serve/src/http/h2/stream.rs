@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::header::{
-    CONTENT_TYPE, HeaderName, HeaderValue, REFERER, USER_AGENT, X_CONTENT_TYPE_OPTIONS,
+    CONTENT_TYPE, HeaderName, HeaderValue, REFERER, RETRY_AFTER, USER_AGENT, X_CONTENT_TYPE_OPTIONS,
 };
 use http::request::Parts;
 use http::{Method, Request, Response, Version};
@@ -147,6 +147,7 @@ pub(super) fn aim(
     let target = connection.target(admitted, &target.path)?;
     let backend = target.backend.clone();
     exchange.aim(target);
+    exchange.enter()?;
     Ok(backend)
 }
 
@@ -174,6 +175,9 @@ fn own(answer: Answer, method: &Method) -> Response<AnswerBody> {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    }
+    if let Some(seconds) = answer.retry_after() {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(seconds));
     }
     response
 }
