@@ -14,15 +14,30 @@ use rustix::process::{Signal, set_parent_process_death_signal};
 const LISTENER: u64 = u64::MAX;
 const MOST_HEAD: usize = 16 * 1024;
 
+/// Where to listen.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// The address.
+    #[arg(long, default_value_t = Ipv4Addr::LOCALHOST)]
+    address: Ipv4Addr,
+    /// The port; without it, any that is free.
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+    /// What every answer has as its ETag, to tell backends apart.
+    #[arg(long, default_value = "postern-bench")]
+    tag: String,
+}
+
 /// Serves until the parent process ends; prints the port first.
-pub(crate) fn run() -> Result<()> {
+pub(crate) fn run(options: &Options) -> Result<()> {
     set_parent_process_death_signal(Some(Signal::TERM))?;
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let listener = TcpListener::bind((options.address, options.port))?;
     listener.set_nonblocking(true)?;
     println!("{}", listener.local_addr()?.port());
     let epoll = epoll::create(CreateFlags::CLOEXEC)?;
     epoll::add(&epoll, &listener, EventData::new_u64(LISTENER), EventFlags::IN)?;
-    let answers = Answers { small: answer(100), big: answer(10 * 1024) };
+    let answers =
+        Answers { small: answer(100, &options.tag), big: answer(10 * 1024, &options.tag) };
     let mut connections: Vec<Option<Connection>> = Vec::new();
     let mut events: Vec<Event> = Vec::with_capacity(256);
     loop {
@@ -75,10 +90,10 @@ struct Answers {
     big: Vec<u8>,
 }
 
-fn answer(length: usize) -> Vec<u8> {
+fn answer(length: usize, tag: &str) -> Vec<u8> {
     let mut text = format!(
         "HTTP/1.1 200 OK\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\nContent-Type: text/plain\r\n\
-         Content-Length: {length}\r\nCache-Control: max-age=60\r\nETag: \"postern-bench\"\r\n\r\n"
+         Content-Length: {length}\r\nCache-Control: max-age=60\r\nETag: \"{tag}\"\r\n\r\n"
     )
     .into_bytes();
     text.resize(text.len() + length, b'x');

@@ -38,8 +38,13 @@ impl Default for Offer {
     }
 }
 
-/// A connector that makes this offer.
+/// A connector that makes this offer, for HTTP/1.1.
 pub(crate) fn connector(offer: Offer) -> Result<TlsConnector> {
+    connector_for(offer, b"http/1.1")
+}
+
+/// A connector that makes this offer, for one protocol.
+pub(crate) fn connector_for(offer: Offer, protocol: &[u8]) -> Result<TlsConnector> {
     let group = match offer.group {
         Group::X25519 => aws_lc_rs::kx_group::X25519,
         Group::X25519mlkem768 => aws_lc_rs::kx_group::X25519MLKEM768,
@@ -54,7 +59,7 @@ pub(crate) fn connector(offer: Offer) -> Result<TlsConnector> {
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(Unverified))
         .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![protocol.to_vec()];
     if !offer.resume {
         config.resumption = Resumption::disabled();
     }

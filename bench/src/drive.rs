@@ -3,14 +3,14 @@
 //!
 //! The metric is CPU time of the proxy per request, which does not depend on how fast the load generator is.
 
-mod certificates;
+pub(crate) mod certificates;
 mod fixtures;
 mod ground;
 mod load;
 mod neighbour;
-mod process;
+pub(crate) mod process;
 mod proxy;
-mod report;
+pub(crate) mod report;
 mod scale;
 mod throughput;
 
@@ -89,7 +89,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 /// Ratios of one run survive a busy machine; latencies do not.
-fn warn_if_busy() {
+pub(crate) fn warn_if_busy() {
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let minute = load.split_whitespace().next().and_then(|word| word.parse::<f64>().ok());
     if let Some(minute) = minute.filter(|&minute| minute > 1.0) {

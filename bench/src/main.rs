@@ -5,6 +5,7 @@
 
 mod backend;
 mod client;
+mod cluster;
 mod drive;
 mod hsclient;
 mod paced;
@@ -24,13 +25,15 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Tool {
     /// Answers HTTP/1.1 on a port of its own choice: 100 bytes at /s, 10 KB at /b.
-    Backend,
+    Backend(backend::Options),
     /// Makes full TLS handshakes, each with one request, for a while, and counts them.
     Hsclient(hsclient::Options),
     /// Sends requests at a fixed rate over connections that stay open, and prints how long they took.
     Paced(paced::Options),
     /// Measures Postern beside nginx.
     Drive(drive::Options),
+    /// Measures Postern in the cluster that this runs in: `cargo xtask bench scale` and `outage` start one.
+    Cluster(cluster::Options),
 }
 
 fn main() -> ExitCode {
@@ -43,9 +46,10 @@ fn main() -> ExitCode {
 
 fn run() -> Result<()> {
     match Arguments::parse().tool {
-        Tool::Backend => backend::run(),
+        Tool::Backend(options) => backend::run(&options),
         Tool::Hsclient(options) => hsclient::run(&options),
         Tool::Paced(options) => paced::run(&options),
         Tool::Drive(options) => drive::run(&options),
+        Tool::Cluster(options) => cluster::run(&options),
     }
 }

@@ -85,6 +85,11 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
+    /// One that is gone when what it is started for ends.
+    pub(crate) fn temporary(programs: &Programs) -> Self {
+        suite::temporary(programs)
+    }
+
     fn kubeconfig(&self) -> PathBuf {
         self.state.join("kubeconfig")
     }
@@ -108,7 +113,7 @@ impl Cluster {
     }
 
     /// Starts a cluster for one program.
-    fn once(&self) -> Result<Command> {
+    pub(crate) fn once(&self) -> Result<Command> {
         let mut command = self.supervisor("once");
         command.args(self.parts()?);
         Ok(command)

@@ -51,7 +51,10 @@ enum Command {
         verb: cluster::Verb,
     },
     /// Measures Postern beside nginx on one core and prints the ratios; `cargo xtask bench -- --help` lists more.
+    #[command(args_conflicts_with_subcommands = true)]
     Bench {
+        #[command(subcommand)]
+        verb: Option<bench::Verb>,
         /// Shorter runs and a smaller folder: to see that everything works, not to quote figures.
         #[arg(long)]
         quick: bool,
@@ -82,7 +85,10 @@ fn main() -> ExitCode {
         Command::Floors => floors::run(),
         Command::Golden => golden::run(),
         Command::Crds => crds::run(),
-        Command::Bench { quick, only, out, rest } => bench::run(quick, &only, out, &rest),
+        Command::Bench { verb: Some(verb), .. } => bench::in_cluster(&verb),
+        Command::Bench { verb: None, quick, only, out, rest } => {
+            bench::run(quick, &only, out, &rest)
+        }
         Command::Cluster { state, verb } => {
             return cluster::run(&verb, state).unwrap_or_else(|error| {
                 eprintln!("error: {error:#}");

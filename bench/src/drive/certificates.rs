@@ -9,31 +9,31 @@ use rcgen::{
 
 /// Which key a leaf has.
 #[derive(Clone, Copy)]
-pub(super) enum Key {
+pub(crate) enum Key {
     Ecdsa,
     Rsa,
 }
 
 /// A certificate with its chain, and its key.
-pub(super) struct Identity {
+pub(crate) struct Identity {
     /// Leaf, then issuer.
-    pub(super) chain: String,
-    pub(super) key: String,
+    pub(crate) chain: String,
+    pub(crate) key: String,
     /// The leaf as it is seen in a handshake.
-    pub(super) leaf: Vec<u8>,
+    pub(crate) leaf: Vec<u8>,
 }
 
 /// Who signs.
-pub(super) struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
-    pub(super) fn new() -> Result<Self> {
+    pub(crate) fn new() -> Result<Self> {
         let mut params = CertificateParams::new(Vec::new())?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         Ok(Self(CertifiedIssuer::self_signed(params, KeyPair::generate()?)?))
     }
 
-    pub(super) fn issue(&self, name: &str, key: Key) -> Result<Identity> {
+    pub(crate) fn issue(&self, name: &str, key: Key) -> Result<Identity> {
         let pair = match key {
             Key::Ecdsa => KeyPair::generate()?,
             Key::Rsa => KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048)?,

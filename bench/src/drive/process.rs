@@ -14,7 +14,7 @@ const PROXY: usize = 0;
 const LOAD: usize = 1;
 
 /// Moves this thread, and all that it starts later, to the core of the load.
-pub(super) fn pin_self_to_load() -> Result<()> {
+pub(crate) fn pin_self_to_load() -> Result<()> {
     let allowed = sched_getaffinity(None)?;
     if !(allowed.is_set(PROXY) && allowed.is_set(LOAD)) {
         bail!("two cores are needed: one for the proxy, one for the load");
@@ -29,30 +29,35 @@ fn pin(core: usize) -> Result<()> {
 }
 
 /// A running process.
-pub(super) struct Process {
+pub(crate) struct Process {
     child: Child,
 }
 
 impl Process {
     /// Starts a command on the core of the proxies, its output in a log.
-    pub(super) fn start(command: &mut Command, log: &Path) -> Result<Self> {
-        let file = File::create(log)?;
-        command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
+    pub(crate) fn start(command: &mut Command, log: &Path) -> Result<Self> {
         // A child inherits where its parent may run.
         pin(PROXY)?;
-        let child = command.spawn();
+        let process = Self::start_anywhere(command, log);
         pin(LOAD)?;
-        let child = child.with_context(|| format!("cannot start {command:?}"))?;
+        process
+    }
+
+    /// Starts a command on whatever core is free, its output in a log.
+    pub(crate) fn start_anywhere(command: &mut Command, log: &Path) -> Result<Self> {
+        let file = File::create(log)?;
+        command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
+        let child = command.spawn().with_context(|| format!("cannot start {command:?}"))?;
         Ok(Self { child })
     }
 
     /// Whether it still runs.
-    pub(super) fn runs(&mut self) -> bool {
+    pub(crate) fn runs(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
 
     /// CPU time of all threads of the process and its children so far, in nanoseconds.
-    pub(super) fn cpu(&self) -> Result<u64> {
+    pub(crate) fn cpu(&self) -> Result<u64> {
         let mut total = 0;
         for process in self.family()? {
             for task in fs::read_dir(format!("/proc/{process}/task"))? {
@@ -66,11 +71,20 @@ impl Process {
     }
 
     /// Resident memory of the process itself, in MiB.
-    pub(super) fn resident(&self) -> Result<f64> {
+    pub(crate) fn resident(&self) -> Result<f64> {
+        self.memory("VmRSS:")
+    }
+
+    /// The most that was ever resident, in MiB.
+    pub(crate) fn peak(&self) -> Result<f64> {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, field: &str) -> Result<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib = line.and_then(|line| line.split_whitespace().next()).context("no VmRSS")?;
-        Ok(kib.parse::<f64>()? / 1024.0)
+        let line = status.lines().find_map(|line| line.strip_prefix(field));
+        let kib = line.and_then(|line| line.split_whitespace().next());
+        Ok(kib.with_context(|| format!("no {field}"))?.parse::<f64>()? / 1024.0)
     }
 
     fn family(&self) -> Result<Vec<u32>> {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 /// What a value is held against.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Goal {
+pub(crate) enum Goal {
     /// Only noted.
     None,
     /// At most this times nginx's value.
@@ -18,7 +18,7 @@ pub(super) enum Goal {
 }
 
 /// One measurement.
-pub(super) struct Line {
+pub(crate) struct Line {
     scenario: String,
     unit: &'static str,
     goal: Goal,
@@ -29,7 +29,7 @@ pub(super) struct Line {
 
 impl Line {
     /// The values of the proxies, by name.
-    pub(super) fn new(
+    pub(crate) fn new(
         scenario: &str,
         unit: &'static str,
         goal: Goal,
@@ -43,7 +43,7 @@ impl Line {
     }
 
     /// A scenario that could not be measured.
-    pub(super) fn broken(scenario: &str, error: &anyhow::Error) -> Self {
+    pub(crate) fn broken(scenario: &str, error: &anyhow::Error) -> Self {
         println!("{scenario}: {error:#}");
         let broken = Some(format!("{error:#}"));
         let scenario = scenario.to_owned();
@@ -110,20 +110,20 @@ impl Line {
 
 /// All measurements.
 #[derive(Default)]
-pub(super) struct Report(Vec<Line>);
+pub(crate) struct Report(Vec<Line>);
 
 impl Report {
-    pub(super) fn add(&mut self, line: Line) {
+    pub(crate) fn add(&mut self, line: Line) {
         self.0.push(line);
     }
 
     /// How many goals were missed.
-    pub(super) fn missed(&self) -> usize {
+    pub(crate) fn missed(&self) -> usize {
         self.0.iter().filter(|line| line.passed() == Some(false)).count()
     }
 
     /// The same for programs.
-    pub(super) fn json(&self, quick: bool) -> String {
+    pub(crate) fn json(&self, quick: bool) -> String {
         let lines: Vec<_> = self.0.iter().map(Line::json).collect();
         format!("{:#}\n", json!({ "quick": quick, "lines": lines }))
     }
@@ -142,7 +142,7 @@ impl fmt::Display for Report {
 }
 
 /// The middle value; zero of none.
-pub(super) fn median(values: &[f64]) -> f64 {
+pub(crate) fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     sorted.get(sorted.len() / 2).copied().unwrap_or_default()

@@ -52,9 +52,7 @@ pub(super) fn run(programs: &Programs, filter: Option<&str>) -> Result<ExitCode>
 
 /// `cargo test` with the supervisor as the program that runs the test program.
 fn command(programs: &Programs, filter: Option<&str>) -> Result<Command> {
-    remove_leftovers(&env::temp_dir());
-    let state = env::temp_dir().join(format!("{STATE}{}", std::process::id()));
-    let cluster = Cluster { programs: programs.clone(), state };
+    let cluster = temporary(programs);
     let mut runner = vec![
         programs.path("supervisor").display().to_string(),
         "once".to_owned(),
@@ -72,6 +70,13 @@ fn command(programs: &Programs, filter: Option<&str>) -> Result<Command> {
         .args(filter)
         .env("PATH", programs.search_path());
     Ok(command)
+}
+
+/// A cluster in a folder of this process's own.
+pub(super) fn temporary(programs: &Programs) -> Cluster {
+    remove_leftovers(&env::temp_dir());
+    let state = env::temp_dir().join(format!("{STATE}{}", std::process::id()));
+    Cluster { programs: programs.clone(), state }
 }
 
 /// A run that was killed leaves its folder, and nothing else.
