@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::backend::{EndpointSlice, Service};
-use crate::claim::ClaimRecord;
+use crate::claim::HostClaim;
 use crate::grant::Grant;
 use crate::origin::{ObjectKey, Origin};
 use crate::route::HttpRoutes;
@@ -21,7 +21,7 @@ pub enum Object {
     /// A tenant.
     Tenant(Arc<TenantSpec>),
     /// A recorded claim.
-    HostClaim(Origin, Arc<ClaimRecord>),
+    HostClaim(Arc<HostClaim>),
     /// Routes.
     HttpRoutes(Arc<HttpRoutes>),
     /// A Secret.
@@ -41,7 +41,7 @@ impl Object {
             Self::Namespace(o) => &o.origin,
             Self::IngressClass(o) => &o.origin,
             Self::Tenant(o) => &o.origin,
-            Self::HostClaim(origin, _) => origin,
+            Self::HostClaim(o) => &o.origin,
             Self::HttpRoutes(o) => &o.origin,
             Self::Secret(o) => &o.origin,
             Self::Service(o) => &o.origin,

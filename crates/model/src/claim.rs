@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::host::HostPattern;
-use crate::origin::Timestamp;
+use crate::origin::{Origin, Timestamp};
 
 /// A claim as recorded in a HostClaim object, or in memory between two compiles.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,15 @@ pub struct ClaimRecord {
     pub epoch: u64,
     /// Held, or released and quarantined.
     pub state: ClaimState,
+}
+
+/// A `postern.dev/v1alpha1` HostClaim: a claim as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostClaim {
+    /// Which HostClaim.
+    pub origin: Origin,
+    /// What it says.
+    pub record: ClaimRecord,
 }
 
 /// Whether a claim is in use.

@@ -21,7 +21,7 @@ pub mod world;
 
 pub use backend::{AppProtocol, Endpoint, EndpointSlice, Service, ServiceKind, ServicePort};
 pub use change::{Change, Changes, Object};
-pub use claim::{ClaimRecord, ClaimState, Unrecorded};
+pub use claim::{ClaimRecord, ClaimState, HostClaim, Unrecorded};
 pub use finding::{Finding, Quoted, Reason, Severity};
 pub use grant::{Grant, GrantFrom, GrantTo};
 pub use host::{Host, HostPattern, InvalidHost};

@@ -208,16 +208,17 @@ impl World {
             Kind::Tenant => swap(&mut self.specs, name, object.and_then(spec)),
             Kind::HostClaim => {
                 // A HostClaim that goes does not free its name by itself: the ledger releases and quarantines.
-                let Some(Object::HostClaim(_, claim)) = object else {
+                let Some(Object::HostClaim(claim)) = object else {
                     self.unrecorded.gone(name);
                     return Placed::Nowhere;
                 };
-                self.unrecorded.read(name, &claim);
+                let claim = &claim.record;
+                self.unrecorded.read(name, claim);
                 // What was recorded comes back from the cluster that it was written to: that is no news.
-                if self.claims.get(&claim.pattern) == Some(&*claim) {
+                if self.claims.get(&claim.pattern) == Some(claim) {
                     return Placed::Nowhere;
                 }
-                self.claims.insert(claim.pattern.clone(), (*claim).clone());
+                self.claims.insert(claim.pattern.clone(), claim.clone());
                 Placed::Claim
             }
             Kind::File => Placed::Nowhere,

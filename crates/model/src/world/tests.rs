@@ -2,7 +2,7 @@
 //! What is filed, and what counts as a change.
 
 use super::*;
-use crate::claim::ClaimState;
+use crate::claim::{ClaimState, HostClaim};
 
 fn claim(epoch: u64) -> Object {
     let record = ClaimRecord {
@@ -13,7 +13,7 @@ fn claim(epoch: u64) -> Object {
         state: ClaimState::Held,
     };
     let key = ObjectKey::new(Kind::HostClaim, "", "a");
-    Object::HostClaim(Origin::bare(key), Arc::new(record))
+    Object::HostClaim(Arc::new(HostClaim { origin: Origin::bare(key), record }))
 }
 
 #[test]

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Which file declares which object: the oldest declaration of a key is the object, the others wait.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
+use hashbrown::HashTable;
 use postern_model::{Finding, Kind, Object, ObjectKey, Origin, Reason, Severity, World};
 
 use crate::document::Contents;
@@ -18,10 +20,12 @@ pub(super) struct FileId(u32);
 /// All declarations of all files.
 #[derive(Debug, Default)]
 pub(super) struct Catalogue {
-    files: Vec<File>,
+    files: Files,
     free: Vec<FileId>,
-    holders: HashMap<ObjectKey, Holder>,
-    waiting: BTreeMap<ObjectKey, Vec<Waiting>>,
+    /// The declarations that count, by their keys, which stand in the files: ten thousand hosts are forty thousand keys.
+    holders: HashTable<Declaration>,
+    hasher: RandomState,
+    waiting: BTreeMap<ObjectKey, Vec<Declaration>>,
     /// Recorded claims as they were declared last: declaring one again would undo what was settled since.
     claims: BTreeMap<ObjectKey, Object>,
     counts: BTreeMap<Kind, usize>,
@@ -29,35 +33,44 @@ pub(super) struct Catalogue {
 }
 
 #[derive(Debug, Default)]
+struct Files(Vec<File>);
+
+#[derive(Debug, Default)]
 struct File {
     name: Arc<str>,
-    /// Every key that the file declares, once.
-    keys: Vec<ObjectKey>,
+    /// What it declares, in its order.  The world holds the same objects.
+    objects: Box<[Object]>,
+    /// Mostly nothing.
+    remarks: Option<Box<Remarks>>,
+}
+
+/// What else there is to say about a file.
+#[derive(Debug)]
+struct Remarks {
     others: BTreeMap<Arc<str>, usize>,
     findings: Vec<Finding>,
 }
 
-/// Whose declaration counts, and how old it is.
-#[derive(Clone, Copy, Debug)]
-struct Holder {
+/// Which object of which file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Declaration {
     file: FileId,
     position: u32,
-    /// Seconds since the epoch; the greatest number if it is not known.
-    created: i64,
 }
 
-impl Holder {
-    fn new(file: FileId, origin: &Origin) -> Self {
-        let position = origin.place.as_ref().map_or(0, |place| place.position);
-        Self { file, position, created: origin.created.map_or(i64::MAX, |time| time.0) }
+impl Files {
+    fn file(&self, id: FileId) -> &File {
+        &self.0[id.0 as usize]
     }
-}
 
-/// A declaration of a key that an older one holds.
-#[derive(Debug)]
-struct Waiting {
-    file: FileId,
-    object: Object,
+    fn object(&self, declaration: Declaration) -> &Object {
+        &self.file(declaration.file).objects[declaration.position as usize]
+    }
+
+    fn declarations(&self, id: FileId) -> impl Iterator<Item = Declaration> + use<> {
+        let count = u32::try_from(self.file(id).objects.len()).unwrap_or(u32::MAX);
+        (0..count).map(move |position| Declaration { file: id, position })
+    }
 }
 
 impl Catalogue {
@@ -65,16 +78,16 @@ impl Catalogue {
     pub(super) fn add(&mut self, name: Arc<str>) -> FileId {
         let file = File { name, ..File::default() };
         if let Some(id) = self.free.pop() {
-            self.files[id.0 as usize] = file;
+            self.files.0[id.0 as usize] = file;
             return id;
         }
-        self.files.push(file);
-        FileId(u32::try_from(self.files.len() - 1).unwrap_or(u32::MAX))
+        self.files.0.push(file);
+        FileId(u32::try_from(self.files.0.len() - 1).unwrap_or(u32::MAX))
     }
 
     /// Forgets a file whose contents were replaced by nothing.
     pub(super) fn remove(&mut self, id: FileId) {
-        self.files[id.0 as usize] = File::default();
+        self.files.0[id.0 as usize] = File::default();
         self.free.push(id);
     }
 
@@ -88,13 +101,8 @@ impl Catalogue {
         &self.others
     }
 
-    /// Replaces what some files declare, and brings `world` up to date.  Returns the names of files that have to be
-    /// read once more: an older declaration displaced one of theirs, which is not kept while it counts.
-    pub(super) fn replace(
-        &mut self,
-        batch: Vec<(FileId, Contents)>,
-        world: &mut World,
-    ) -> Vec<Arc<str>> {
+    /// Replaces what some files declare, and brings `world` up to date.
+    pub(super) fn replace(&mut self, batch: Vec<(FileId, Contents)>, world: &mut World) {
         let mut turn = Turn::default();
         for (id, _) in &batch {
             self.retire(*id, &mut turn);
@@ -116,120 +124,124 @@ impl Catalogue {
             };
         }
         world.apply(steps);
-        turn.again.into_iter().map(|id| self.file(id).name.clone()).collect()
     }
 
     fn is_news(&self, (key, object): &(ObjectKey, Option<Object>)) -> bool {
         key.kind != Kind::HostClaim || self.claims.get(key) != object.as_ref()
     }
 
-    fn file(&self, id: FileId) -> &File {
-        &self.files[id.0 as usize]
+    fn holder(&self, key: &ObjectKey) -> Option<Declaration> {
+        let holds = |other: &Declaration| self.files.object(*other).key() == key;
+        self.holders.find(self.hasher.hash_one(key), holds).copied()
+    }
+
+    /// Makes a declaration the one that counts; gives the one that counted before.
+    fn hold(&mut self, declaration: Declaration) -> Option<Declaration> {
+        let (files, hasher) = (&self.files, &self.hasher);
+        let key = |other: &Declaration| files.object(*other).key();
+        let hash = |other: &Declaration| hasher.hash_one(key(other));
+        let own = key(&declaration);
+        match self.holders.find_mut(hash(&declaration), |other| key(other) == own) {
+            Some(holder) => Some(std::mem::replace(holder, declaration)),
+            None => {
+                self.holders.insert_unique(hash(&declaration), declaration, hash);
+                count(&mut self.counts, own.kind, 1);
+                None
+            }
+        }
     }
 
     /// Takes out all that a file declares.
     fn retire(&mut self, id: FileId, turn: &mut Turn) {
         turn.noisy.insert(id);
-        let file = std::mem::take(&mut self.files[id.0 as usize]);
-        for key in file.keys {
-            if let Some(waiting) = self.waiting.get_mut(&key) {
-                waiting.retain(|waiting| waiting.file != id);
+        for declaration in self.files.declarations(id) {
+            let key = self.files.object(declaration).key();
+            if let Some(waiting) = self.waiting.get_mut(key) {
+                waiting.retain(|waiting| *waiting != declaration);
                 if waiting.is_empty() {
-                    self.waiting.remove(&key);
+                    self.waiting.remove(key);
                 }
             }
-            if self.holders.get(&key).is_some_and(|holder| holder.file == id) {
-                self.holders.remove(&key);
+            let hash = self.hasher.hash_one(key);
+            if let Ok(entry) = self.holders.find_entry(hash, |holder| *holder == declaration) {
+                entry.remove();
                 count(&mut self.counts, key.kind, -1);
-                turn.pending.insert(key, None);
+                turn.pending.insert(key.clone(), None);
             }
         }
-        for (name, number) in file.others {
+        let file = &mut self.files.0[id.0 as usize];
+        file.objects = Box::default();
+        for (name, number) in file.remarks.take().map(|remarks| remarks.others).unwrap_or_default()
+        {
             count(&mut self.others, name, -isize::try_from(number).unwrap_or(isize::MAX));
         }
-        self.files[id.0 as usize].name = file.name;
     }
 
     /// Gives every key that was given up to the oldest that waits for it.
     fn promote(&mut self, turn: &mut Turn) {
         for (key, object) in &mut turn.pending {
             let Some(waiting) = self.waiting.get_mut(key) else { continue };
-            let ages = waiting.iter().enumerate();
-            let oldest =
-                ages.min_by(|(_, a), (_, b)| a.object.origin().age().cmp(&b.object.origin().age()));
-            let Some((index, _)) = oldest else { continue };
-            let heir = waiting.swap_remove(index);
+            let origin = |place: usize| self.files.object(waiting[place]).origin();
+            let oldest = (0..waiting.len()).min_by(|a, b| origin(*a).age().cmp(&origin(*b).age()));
+            let Some(heir) = oldest.map(|place| waiting.swap_remove(place)) else { continue };
             if waiting.is_empty() {
                 self.waiting.remove(key);
             }
-            let holder = Holder::new(heir.file, heir.object.origin());
-            self.holders.insert(key.clone(), holder);
-            count(&mut self.counts, key.kind, 1);
             turn.noisy.insert(heir.file);
-            *object = Some(heir.object);
+            *object = Some(self.files.object(heir).clone());
+            self.hold(heir);
         }
     }
 
     /// Takes in all that a file declares.
     fn take(&mut self, id: FileId, contents: Contents, turn: &mut Turn) {
-        let mut keys: Vec<_> = contents.objects.iter().map(|object| object.key().clone()).collect();
-        keys.sort_unstable();
-        keys.dedup();
-        keys.shrink_to_fit();
-        for object in contents.objects {
-            self.offer(id, object, turn);
-        }
-        for (name, number) in &contents.others {
+        let Contents { objects, others, findings } = contents;
+        for (name, number) in &others {
             count(&mut self.others, name.clone(), isize::try_from(*number).unwrap_or(isize::MAX));
         }
-        let file = &mut self.files[id.0 as usize];
-        file.keys = keys;
-        file.others = contents.others;
-        file.findings = contents.findings;
+        let file = &mut self.files.0[id.0 as usize];
+        file.objects = objects.into_boxed_slice();
+        if !others.is_empty() || !findings.is_empty() {
+            file.remarks = Some(Box::new(Remarks { others, findings }));
+        }
+        for declaration in self.files.declarations(id) {
+            self.offer(declaration, turn);
+        }
     }
 
-    fn offer(&mut self, id: FileId, object: Object, turn: &mut Turn) {
+    fn offer(&mut self, challenger: Declaration, turn: &mut Turn) {
+        let object = self.files.object(challenger).clone();
         let key = object.key().clone();
-        let challenger = Holder::new(id, object.origin());
-        match self.holders.get(&key).copied() {
-            Some(holder) if self.age(&holder) <= self.age(&challenger) => {
-                turn.noisy.insert(id);
-                self.waiting.entry(key).or_default().push(Waiting { file: id, object });
+        if let Some(holder) = self.holder(&key) {
+            let holds = self.files.object(holder).origin().age() <= object.origin().age();
+            let loser = if holds { challenger } else { holder };
+            turn.noisy.insert(loser.file);
+            self.waiting.entry(key.clone()).or_default().push(loser);
+            if holds {
                 return;
             }
-            Some(holder) => match turn.pending.remove(&key).flatten() {
-                Some(displaced) => {
-                    let waiting = Waiting { file: holder.file, object: displaced };
-                    self.waiting.entry(key.clone()).or_default().push(waiting);
-                    turn.noisy.insert(holder.file);
-                }
-                None => {
-                    turn.again.insert(holder.file);
-                }
-            },
-            None => count(&mut self.counts, key.kind, 1),
         }
-        self.holders.insert(key.clone(), challenger);
+        self.hold(challenger);
         turn.pending.insert(key, Some(object));
-    }
-
-    /// The order of [`Origin::age`].
-    fn age(&self, holder: &Holder) -> (i64, &str, u32) {
-        (holder.created, &self.file(holder.file).name, holder.position)
     }
 
     /// All that there is to say about a file.
     fn notes(&self, id: FileId) -> (Arc<str>, Vec<Finding>) {
-        let file = self.file(id);
-        let waiting = file.keys.iter().filter_map(|key| self.waiting.get(key)).flatten();
-        let own = waiting.filter(|waiting| waiting.file == id).take(MAX_DUPLICATES);
-        let duplicates = own.map(|waiting| self.duplicate(waiting.object.origin()));
-        (file.name.clone(), file.findings.iter().cloned().chain(duplicates).collect())
+        let file = self.files.file(id);
+        let objects = file.objects.iter().zip(self.files.declarations(id));
+        let own = objects.filter(|(object, declaration)| {
+            let waiting = self.waiting.get(object.key());
+            waiting.is_some_and(|waiting| waiting.contains(declaration))
+        });
+        let duplicates =
+            own.take(MAX_DUPLICATES).map(|(object, _)| self.duplicate(object.origin()));
+        let findings = file.remarks.iter().flat_map(|remarks| remarks.findings.iter().cloned());
+        (file.name.clone(), findings.chain(duplicates).collect())
     }
 
     fn duplicate(&self, origin: &Origin) -> Finding {
-        let holder = self.holders.get(&origin.key);
-        let holder = holder.map_or("another file", |holder| &self.file(holder.file).name);
+        let holder = self.holder(&origin.key);
+        let holder = holder.map_or("another file", |holder| &self.files.file(holder.file).name);
         Finding {
             severity: Severity::Error,
             reason: Reason::DuplicateObject,
@@ -248,8 +260,6 @@ struct Turn {
     pending: BTreeMap<ObjectKey, Option<Object>>,
     /// Files about which there is something new to say.
     noisy: BTreeSet<FileId>,
-    /// Files that have to be read once more.
-    again: BTreeSet<FileId>,
 }
 
 fn count<K: Ord>(counts: &mut BTreeMap<K, usize>, key: K, by: isize) {

@@ -143,7 +143,6 @@ impl Folder {
 
     fn read(&mut self, changed: Vec<Arc<str>>, gone: Vec<Arc<str>>, world: &mut World) -> Summary {
         let files_read = changed.len();
-        let mut again = Vec::new();
         let mut ids = Vec::with_capacity(gone.len());
         let mut first: Vec<_> = Vec::with_capacity(gone.len());
         for name in gone {
@@ -158,17 +157,12 @@ impl Folder {
             let batch = batches.next();
             let mut contents = std::mem::take(&mut first);
             contents.extend(self.read_batch(batch.unwrap_or(&[]), world));
-            again.extend(self.catalogue.replace(contents, world));
+            self.catalogue.replace(contents, world);
             if batch.is_none() {
                 break;
             }
         }
         ids.into_iter().for_each(|id| self.catalogue.remove(id));
-        let again: BTreeSet<_> =
-            again.into_iter().filter(|name| self.known.contains_key(name)).collect();
-        let again: Vec<_> = again.into_iter().collect();
-        let contents = self.read_batch(&again, world);
-        self.catalogue.replace(contents, world);
         if files_read > WORTH_A_THREAD {
             self.strings.iter_mut().for_each(Interner::sweep);
         }

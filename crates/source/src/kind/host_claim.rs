@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use postern_api as api;
-use postern_model::{ClaimRecord, ClaimState, HostPattern, Object, Reason};
+use postern_model::{ClaimRecord, ClaimState, HostClaim, HostPattern, Object, Reason};
 
 use super::present;
 use crate::interner::Interner;
@@ -48,7 +48,7 @@ pub(super) fn read(
         epoch: claim.spec.epoch.unwrap_or_default(),
         state,
     };
-    Some(Object::HostClaim(draft.origin.clone(), Arc::new(record)))
+    Some(Object::HostClaim(Arc::new(HostClaim { origin: draft.origin.clone(), record })))
 }
 
 fn released_at(text: &str, draft: &mut Draft) -> Option<postern_model::Timestamp> {

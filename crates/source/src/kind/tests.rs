@@ -315,15 +315,16 @@ fn a_claim_is_held_or_released() {
              namespaceUID: u, epoch: 3}}\n{rest}"
         ))
     };
-    let (Some(Object::HostClaim(_, held)), _) = claim("") else { panic!("refused") };
+    let (Some(Object::HostClaim(held)), _) = claim("") else { panic!("refused") };
+    let held = &held.record;
     assert_eq!((held.pattern.to_string().as_str(), held.epoch), ("a.test", 3));
     assert_eq!((held.namespace_uid.as_deref(), held.state), (Some("u"), ClaimState::Held));
-    let (Some(Object::HostClaim(_, released)), _) =
+    let (Some(Object::HostClaim(released)), _) =
         claim("status: {releasedAt: '1970-01-01T00:00:09Z'}\n")
     else {
         panic!("refused")
     };
-    assert_eq!(released.state, ClaimState::Released(Timestamp(9)));
+    assert_eq!(released.record.state, ClaimState::Released(Timestamp(9)));
     let (object, findings) = claim("status: {releasedAt: yesterday}\n");
     assert_eq!(
         (object, told(&findings)),
