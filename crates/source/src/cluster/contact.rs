@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! When the API server was last heard of, for each kind: what is served may be older than what is declared.
+//! When the API server last told something that is believed, for each kind: what is served may be older than what is
+//! declared.  A server that answers with errors, or with half a list, tells nothing.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -105,7 +106,7 @@ impl Contact {
         }
     }
 
-    /// Something came.
+    /// It was told how things stand.
     pub(super) fn touch(&self) {
         let millis = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX - 1);
         self.last.store(millis, Ordering::Relaxed);

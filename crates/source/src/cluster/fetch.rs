@@ -40,7 +40,7 @@ impl Fetcher {
     pub(super) async fn fetch(self, target: Target, name: ItemName, contact: Arc<Contact>) {
         let mut backoff = Backoff::default();
         let found = loop {
-            match self.get(&target, &name.name, &contact).await {
+            match self.get(&target, &name.name).await {
                 Ok(item) => {
                     contact.is_well();
                     break Some(item);
@@ -59,7 +59,7 @@ impl Fetcher {
         let mut backoff = Backoff::default();
         let Some(name) = target.name.clone() else { return };
         loop {
-            let news = match self.get(&target, &name, &contact).await {
+            let news = match self.get(&target, &name).await {
                 Ok(item) => vec![News::Listing, News::Present(item), News::Listed],
                 Err(RequestError::NotFound) => vec![News::Listing, News::Listed],
                 Err(error @ RequestError::Forbidden) => {
@@ -73,6 +73,7 @@ impl Fetcher {
                 }
             };
             if !matches!(news[0], News::Denied) {
+                contact.touch();
                 contact.is_well();
             }
             backoff.reset();
@@ -85,14 +86,9 @@ impl Fetcher {
         }
     }
 
-    async fn get(
-        &self,
-        target: &Target,
-        name: &str,
-        contact: &Arc<Contact>,
-    ) -> Result<Item, RequestError> {
+    async fn get(&self, target: &Target, name: &str) -> Result<Item, RequestError> {
         let _turn = self.turns.acquire().await.map_err(|_| RequestError::Stopped)?;
-        let answer = Lines::open(&self.client, &target.object(name), contact).await?;
+        let answer = Lines::open(&self.client, &target.object(name)).await?;
         let answer = answer.whole().await?;
         let object: &RawValue = event::parse(answer.read())?;
         event::item(object).map(|(item, _)| item)

@@ -147,6 +147,9 @@ impl Informer {
             }
             RequestError::Outdated => state.resume = None,
             RequestError::Forbidden => {
+                if state.held == 0 {
+                    self.contact.is_missing();
+                }
                 self.contact.fails(error);
                 if !std::mem::replace(&mut state.denied, true) {
                     self.tell(News::Denied).await?;
@@ -183,7 +186,7 @@ impl Informer {
         let mut next = String::new();
         loop {
             let url = self.target.list(self.state.version, self.state.paged, &next);
-            let answer = Lines::open(&self.place.client, &url, &self.contact).await?;
+            let answer = Lines::open(&self.place.client, &url).await?;
             let answer = answer.whole().await?;
             let page: Page<'_> = event::parse(answer.read())?;
             for object in page.items.unwrap_or_default() {
@@ -202,7 +205,7 @@ impl Informer {
     async fn watch(&mut self) -> Result<(), RequestError> {
         let from = self.state.resume.clone();
         let url = self.target.watch(self.state.version, from.as_deref());
-        let mut lines = match Lines::open(&self.place.client, &url, &self.contact).await {
+        let mut lines = match Lines::open(&self.place.client, &url).await {
             Err(RequestError::Status { code: 400 | 422 }) if from.is_none() => {
                 self.state.streams = false;
                 return self.list().await;
@@ -269,6 +272,7 @@ impl Informer {
             }
             self.state.newest = read;
             self.state.resume = Some(version);
+            self.contact.touch();
         }
         match news {
             Some(news) => self.tell(news).await,
@@ -293,6 +297,7 @@ impl Informer {
         state.held = count;
         state.newest = read;
         state.resume = Some(version);
+        self.contact.touch();
         self.contact.is_well();
         self.tell(News::Listed).await
     }

@@ -3,7 +3,6 @@
 //!
 //! What comes may hold private keys, so every buffer here is wiped.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::Request;
@@ -11,17 +10,19 @@ use http_body_util::BodyExt;
 use kube::Client;
 use kube::client::Body;
 use serde::Deserialize;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use zeroize::Zeroizing;
 
-use super::contact::Contact;
 use super::error::RequestError;
 use crate::MAX_DOCUMENT_BYTES;
 
 /// For how long an answer may be awaited.
 const ANSWER: Duration = Duration::from_secs(30);
-/// For how long a watch may say nothing: a server tells where it stands once a minute.
+/// For how long a watch may say nothing: a server tells where it stands once a minute.  A line that goes on for so long
+/// says nothing either.
 const SILENCE: Duration = Duration::from_secs(150);
+/// How long a whole answer may take, however steadily it comes.
+const WHOLE: Duration = Duration::from_secs(300);
 /// The most bytes of one page of a list.
 const MAX_PAGE: usize = 256 << 20;
 /// The least room that is made.
@@ -37,16 +38,11 @@ pub(super) struct Lines {
     start: usize,
     /// Up to where no line ends.
     searched: usize,
-    contact: Arc<Contact>,
 }
 
 impl Lines {
     /// Asks for `path`.
-    pub(super) async fn open(
-        client: &Client,
-        path: &str,
-        contact: &Arc<Contact>,
-    ) -> Result<Self, RequestError> {
+    pub(super) async fn open(client: &Client, path: &str) -> Result<Self, RequestError> {
         let request = Request::get(path)
             .header("accept", "application/json")
             .body(Body::empty())
@@ -54,11 +50,9 @@ impl Lines {
         let answer = timeout(ANSWER, client.send(request)).await;
         let answer = answer.map_err(|_| RequestError::Silent(ANSWER))?;
         let answer = answer.map_err(RequestError::Connection)?;
-        contact.touch();
         let status = answer.status();
         let body = answer.into_body();
-        let contact = contact.clone();
-        let mut lines = Self { body, buffer: Wiped::default(), start: 0, searched: 0, contact };
+        let mut lines = Self { body, buffer: Wiped::default(), start: 0, searched: 0 };
         if status.is_success() {
             return Ok(lines);
         }
@@ -70,6 +64,7 @@ impl Lines {
 
     /// The next line, without its end; nothing when there are no more.
     pub(super) async fn next(&mut self) -> Result<Option<&[u8]>, RequestError> {
+        let until = Instant::now() + SILENCE;
         loop {
             let unseen = self.buffer.read().get(self.searched..).unwrap_or(&[]);
             if let Some(length) = memchr::memchr(b'\n', unseen) {
@@ -85,7 +80,7 @@ impl Lines {
             self.start = 0;
             self.searched = self.buffer.read().len();
             // What a broken connection leaves of a line is no line.
-            if !self.fill(MAX_DOCUMENT_BYTES, SILENCE).await? {
+            if !self.fill(MAX_DOCUMENT_BYTES, SILENCE, until).await? {
                 return Ok(None);
             }
         }
@@ -98,18 +93,24 @@ impl Lines {
     }
 
     async fn fill_to_end(&mut self, limit: usize) -> Result<(), RequestError> {
-        while self.fill(limit, ANSWER).await? {}
+        let until = Instant::now() + WHOLE;
+        while self.fill(limit, ANSWER, until).await? {}
         Ok(())
     }
 
     /// Takes in what comes next; says whether there was anything.
-    async fn fill(&mut self, limit: usize, patience: Duration) -> Result<bool, RequestError> {
-        let frame = timeout(patience, self.body.frame()).await;
+    async fn fill(
+        &mut self,
+        limit: usize,
+        patience: Duration,
+        until: Instant,
+    ) -> Result<bool, RequestError> {
+        let until = until.min(Instant::now() + patience);
+        let frame = timeout_at(until, self.body.frame()).await;
         let Some(frame) = frame.map_err(|_| RequestError::Silent(patience))? else {
             return Ok(false);
         };
         let frame = frame.map_err(RequestError::Connection)?;
-        self.contact.touch();
         if let Some(data) = frame.data_ref() {
             if self.buffer.read().len() + data.len() > limit {
                 return Err(RequestError::TooLarge);

@@ -72,9 +72,8 @@ impl Cluster {
         let address = config.cluster_url.to_string();
         let open = Arc::new(move || connection::client(&config));
         let connections = Connections::new(open).map_err(ClusterError::Client)?;
-        let health = Health::new();
-        greet(options, &connections, &health, &address).await?;
-        Ok(Self::watch(options, connections, health))
+        greet(options, &connections, &address).await?;
+        Ok(Self::watch(options, connections, Health::new()))
     }
 
     fn watch(options: &ClusterOptions, connections: Connections, health: Health) -> Self {
@@ -151,12 +150,10 @@ impl Cluster {
 async fn greet(
     options: &ClusterOptions,
     connections: &Connections,
-    health: &Health,
     address: &str,
 ) -> Result<(), ClusterError> {
-    let contact = health.aside(Kind::Ingress);
     let client = connections.first();
-    let ask = async |url: &str| match Lines::open(&client, url, &contact).await {
+    let ask = async |url: &str| match Lines::open(&client, url).await {
         Err(RequestError::Unauthorized) => {
             Err(ClusterError::Unauthorized { address: address.to_owned() })
         }

@@ -8,7 +8,7 @@ use postern_model::{SecretBytes, Settings};
 
 use super::INGRESSES;
 use super::fake::Fake;
-use crate::cluster::{Access, Cluster, ClusterError, ClusterOptions, Health, connection, greet};
+use crate::cluster::{Access, Cluster, ClusterError, ClusterOptions, connection, greet};
 
 async fn connect_by(kubeconfig: &Path) -> ClusterError {
     let access = Access { kubeconfig: Some(kubeconfig.to_owned()), ..Access::default() };
@@ -70,7 +70,7 @@ async fn a_server_that_does_not_let_us_in_is_told_from_one_that_does_not_let_us_
         let namespaces = namespaces.iter().map(|name| (*name).into()).collect();
         let settings = Settings { namespaces, ..Settings::default() };
         let options = ClusterOptions { settings, ..ClusterOptions::default() };
-        greet(&options, &fake.connections(), &Health::new(), "https://api").await
+        greet(&options, &fake.connections(), "https://api").await
     };
     let refused = greeted("/version", 401, &[]).await;
     assert!(matches!(refused, Err(ClusterError::Unauthorized { .. })), "{refused:?}");

@@ -78,6 +78,7 @@ async fn an_empty_list_from_before_what_is_known_is_never_believed() {
     nothing_for(&mut cluster, 90).await;
     let troubles = cluster.health().troubles();
     assert!(troubles[0].message.contains("older"), "{troubles:?}");
+    assert!(cluster.health().staleness()[&Kind::Service] >= Duration::from_secs(89));
     // Once the server has caught up it is believed.
     nothing_for(&mut cluster, 300).await;
     for _ in 0..20 {
@@ -141,6 +142,51 @@ async fn an_outage_keeps_everything_and_is_not_met_with_a_storm_of_requests() {
     let asked = fake.asked(SERVICES).len();
     assert!((60..=140).contains(&asked), "{asked}");
     assert_eq!(cluster.health().troubles()[0].message, "the API server answers 503");
+    // It was heard all the time, and told nothing.
+    assert!(cluster.health().staleness()[&Kind::Service] > Duration::from_secs(590));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_trickles_is_given_up_and_what_it_half_said_is_nothing() {
+    let fake = Fake::new();
+    let slow = fake.stream(SERVICES);
+    slow.added("acme", "a", 2, "");
+    slow.bookmark(3, true);
+    let mut cluster = watch(&fake);
+    next(&mut cluster).await;
+    let awake = fake.stream(SERVICES);
+    let trickle = tokio::spawn(async move {
+        for byte in "{\"type\":\"DELETED\"".chars().chain(std::iter::repeat(' ')) {
+            slow.say(&byte.to_string());
+            tokio::time::sleep(Duration::from_secs(5)).await;
+        }
+    });
+    nothing_for(&mut cluster, 140).await;
+    assert!(cluster.health().staleness()[&Kind::Service] >= Duration::from_secs(139));
+    assert_eq!(fake.asked(SERVICES).len(), 1);
+    nothing_for(&mut cluster, 20).await;
+    assert!(fake.asked(SERVICES)[1].ends_with("&resourceVersion=3"));
+    awake.deleted("acme", "a", 9);
+    assert_eq!(told(&next(&mut cluster).await), ["-Service acme/a"]);
+    trickle.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_trickles_is_given_up() {
+    let fake = Fake::new();
+    fake.status(SERVICES, 422);
+    let slow = fake.stream(SERVICES);
+    fake.text(SERVICES, &page(&[("a", 3)], 9, ""));
+    let mut cluster = watch(&fake);
+    let trickle = tokio::spawn(async move {
+        loop {
+            slow.say(" ");
+            tokio::time::sleep(Duration::from_secs(20)).await;
+        }
+    });
+    nothing_for(&mut cluster, 290).await;
+    assert_eq!(told(&next(&mut cluster).await), ["+Service acme/a"]);
+    trickle.abort();
 }
 
 #[tokio::test(start_paused = true)]
