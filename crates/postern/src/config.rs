@@ -157,7 +157,7 @@ fn upstream(reader: &Reader<'_>) -> Result<UpstreamConfig, ConfigError> {
         response_header_timeout: reader.duration(&keys::UPSTREAM_HEADER)?,
         idle_timeout: reader.duration(&keys::UPSTREAM_IDLE_TIMEOUT)?,
         max_idle_per_endpoint: reader.count(&keys::UPSTREAM_IDLE)?,
-        own_sockets: Vec::new(),
+        ..UpstreamConfig::default()
     })
 }
 

@@ -143,6 +143,9 @@ pub struct UpstreamConfig {
     pub idle_timeout: Duration,
     /// Idle connections kept per worker, tenant and endpoint (`maxIdleConnsPerHost`, 200).
     pub max_idle_per_endpoint: usize,
+    /// Idle connections kept per worker and tenant, to all endpoints together; an edge lowers it to its share of the
+    /// descriptors.
+    pub max_idle_per_tenant: usize,
     /// Sockets on which this process listens, whatever else may be dialled: the admin server's; an edge adds its own.
     pub own_sockets: Vec<SocketAddr>,
 }
@@ -156,6 +159,7 @@ impl Default for UpstreamConfig {
             response_header_timeout: Duration::ZERO,
             idle_timeout: Duration::from_secs(90),
             max_idle_per_endpoint: 200,
+            max_idle_per_tenant: 2048,
             own_sockets: Vec::new(),
         }
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! One client connection, and the one way from a request's authority and path to a backend.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -27,6 +27,8 @@ pub(crate) struct Connection {
     pub(crate) handshake: Option<Admission>,
     /// The client's address as backends are told it.
     pub(crate) peer_text: Box<str>,
+    /// Bytes of heads of its requests that wait for an answer.
+    pub(crate) heads: Cell<usize>,
     /// The last admission, with the authority text that asked for it: nearly every request asks for the same again.
     last: RefCell<Option<(Box<str>, Rc<Admitted>)>>,
 }
@@ -50,7 +52,7 @@ pub(crate) enum Refusal {
     Misdirected,
     /// 421 and close (GOAWAY): the connection itself lost its ground.
     Revoked,
-    /// 429: its tenant has as many requests in flight as it may have.
+    /// 429: its tenant has as many requests in flight, or as large ones, as it may have; or its connection has.
     TooManyRequests,
     /// 508: it has passed Postern too often.
     LoopDetected,
@@ -84,7 +86,8 @@ impl Connection {
         let (peer, _local) = addresses;
         let peer_text = crate::forwarded::peer_text(peer.ip()).into();
         let last = RefCell::new(None);
-        Self { worker, entry_point, config, peer, handshake, peer_text, last }
+        let heads = Cell::default();
+        Self { worker, entry_point, config, peer, handshake, peer_text, heads, last }
     }
 
     /// Admits one request by its authority (Host header or `:authority`), in the snapshot in force now.

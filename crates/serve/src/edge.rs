@@ -86,6 +86,9 @@ impl Edge {
         // A tenant whose backend is one of these would make one request go round until no descriptor is left.
         config.upstream.own_sockets.extend(addresses.iter().flat_map(|(_, bound)| bound));
         let descriptors = descriptors::raise_limit();
+        let idle = descriptors::fair_share(descriptors) as usize / config.workers;
+        let upstream = &mut config.upstream;
+        upstream.max_idle_per_tenant = upstream.max_idle_per_tenant.min(idle).max(1);
         if config.requests_in_flight == RequestsInFlight::FairShare {
             let share = descriptors::fair_share(descriptors);
             config.requests_in_flight = RequestsInFlight::AtMost(share);

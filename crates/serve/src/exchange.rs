@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use crate::connection::{Admitted, Connection, Refusal, Target};
 use crate::finished::{Answerer, Finished, Noted};
+use crate::held_head::HeldHead;
 use crate::in_flight::Place;
 use crate::metrics::Upstream;
 use crate::respond::Answer;
@@ -22,6 +23,7 @@ pub(crate) struct Exchange {
     noted: Option<Box<Noted>>,
     admitted: Option<Rc<Admitted>>,
     place: Option<Place>,
+    head: Option<HeldHead>,
     target: Option<Target>,
     endpoint: Option<SocketAddr>,
     invented: Option<Answer>,
@@ -45,6 +47,7 @@ impl Exchange {
             noted: None,
             admitted: None,
             place: None,
+            head: None,
             target: None,
             endpoint: None,
             invented: None,
@@ -78,8 +81,9 @@ impl Exchange {
         self.target = Some(target);
     }
 
-    /// Takes one of its tenant's places, for as long as it lasts; refused if none is left.
-    pub(crate) fn enter(&mut self) -> Result<(), Refusal> {
+    /// Takes one of its tenant's places, for as long as it lasts, and room for a head of `bytes` until it is answered;
+    /// refused if there is none.
+    pub(crate) fn enter(&mut self, bytes: usize) -> Result<(), Refusal> {
         let Some(Admitted { admission, runtime }) = self.admitted.as_deref() else {
             return Ok(());
         };
@@ -89,6 +93,8 @@ impl Exchange {
             let place = runtime.places.enter(limit, config.workers);
             self.place = Some(place.ok_or(Refusal::TooManyRequests)?);
         }
+        let head = HeldHead::new(bytes, &self.connection, runtime);
+        self.head = Some(head.ok_or(Refusal::TooManyRequests)?);
         Ok(())
     }
 
@@ -119,6 +125,7 @@ impl Exchange {
     pub(crate) fn answered(&mut self, status: u16) {
         self.status = status;
         self.upstream_status = status;
+        self.head = None;
         if self.noted.is_some() {
             self.answered_at = Some(Instant::now());
         }

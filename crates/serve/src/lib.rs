@@ -27,6 +27,7 @@ mod forward;
 mod forwarded;
 mod gate;
 mod handshake;
+mod held_head;
 mod hops;
 mod http;
 mod in_flight;

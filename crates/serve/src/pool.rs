@@ -30,6 +30,8 @@ struct Shelves {
     clear: RefCell<Map<SocketAddr>>,
     /// With TLS: the name that was verified belongs to the key.
     tls: RefCell<Map<(SocketAddr, Arc<str>)>>,
+    /// How many there are in both.
+    count: Cell<usize>,
     is_swept: Cell<bool>,
 }
 
@@ -55,23 +57,29 @@ impl Pool {
     /// An idle connection to `endpoint`, if there is one on which nothing has happened since it was put back: neither
     /// a close, nor bytes that nobody asked for, which would be taken for the next answer.
     pub(crate) fn take(&self, backend: &Backend, endpoint: SocketAddr) -> Option<Io> {
+        let count = &self.0.count;
         if backend.protocol == AppProtocol::Https {
             let key = (endpoint, backend.server_name.clone());
-            undisturbed(self.0.tls.borrow_mut().get_mut(&key)?)
+            undisturbed(self.0.tls.borrow_mut().get_mut(&key)?, count)
         } else {
-            undisturbed(self.0.clear.borrow_mut().get_mut(&endpoint)?)
+            undisturbed(self.0.clear.borrow_mut().get_mut(&endpoint)?, count)
         }
     }
 
-    /// Puts a connection back, after an answer that ended cleanly.
+    /// Puts a connection back, after an answer that ended cleanly.  It is closed where enough are kept: for its endpoint,
+    /// or for the tenant, whose endpoints may be any number.
     pub(crate) fn put(&self, io: Io, to: Destination<'_>, config: &UpstreamConfig, now: Instant) {
         let Destination { backend, slot, endpoint } = to;
+        let count = &self.0.count;
+        if count.get() >= config.max_idle_per_tenant {
+            return;
+        }
         let idle = Idle { io, since: now, slot };
         if backend.protocol == AppProtocol::Https {
             let key = (endpoint, backend.server_name.clone());
-            keep(self.0.tls.borrow_mut().entry(key).or_default(), idle, config);
+            keep(self.0.tls.borrow_mut().entry(key).or_default(), idle, config, count);
         } else {
-            keep(self.0.clear.borrow_mut().entry(endpoint).or_default(), idle, config);
+            keep(self.0.clear.borrow_mut().entry(endpoint).or_default(), idle, config, count);
         }
         if !self.0.is_swept.replace(true) {
             tokio::task::spawn_local(sweep(Rc::downgrade(&self.0), config.idle_timeout));
@@ -80,34 +88,33 @@ impl Pool {
 
     /// Whether there is no idle connection.
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.len() == 0
+        self.0.count.get() == 0
     }
 
     /// Closes the connections to endpoints that their backends no longer have.
     pub(crate) fn leave(&self, has: impl Fn(BackendSlot, SocketAddr) -> bool) {
-        retain(&mut self.0.clear.borrow_mut(), |endpoint, idle| has(idle.slot, *endpoint));
-        retain(&mut self.0.tls.borrow_mut(), |(endpoint, _), idle| has(idle.slot, *endpoint));
+        let clear =
+            retain(&mut self.0.clear.borrow_mut(), |endpoint, idle| has(idle.slot, *endpoint));
+        let tls =
+            retain(&mut self.0.tls.borrow_mut(), |(endpoint, _), idle| has(idle.slot, *endpoint));
+        self.0.count.set(clear + tls);
     }
 }
 
 impl Shelves {
-    fn len(&self) -> usize {
-        let clear: usize = self.clear.borrow().values().map(Vec::len).sum();
-        let tls: usize = self.tls.borrow().values().map(Vec::len).sum();
-        clear + tls
-    }
-
     fn sweep(&self, idle_timeout: Duration) {
         let is_due =
             |idle: &Idle| idle_timeout != Duration::ZERO && idle.since.elapsed() >= idle_timeout;
         let stays = |idle: &mut Idle| !is_due(idle) && !idle.io.is_disturbed();
-        retain(&mut self.clear.borrow_mut(), |_, idle| stays(idle));
-        retain(&mut self.tls.borrow_mut(), |_, idle| stays(idle));
+        let clear = retain(&mut self.clear.borrow_mut(), |_, idle| stays(idle));
+        let tls = retain(&mut self.tls.borrow_mut(), |_, idle| stays(idle));
+        self.count.set(clear + tls);
     }
 }
 
-fn undisturbed(shelf: &mut Vec<Idle>) -> Option<Io> {
+fn undisturbed(shelf: &mut Vec<Idle>, count: &Cell<usize>) -> Option<Io> {
     while let Some(mut idle) = shelf.pop() {
+        count.set(count.get() - 1);
         if !idle.io.is_disturbed() {
             return Some(idle.io);
         }
@@ -115,20 +122,25 @@ fn undisturbed(shelf: &mut Vec<Idle>) -> Option<Io> {
     None
 }
 
-fn keep(shelf: &mut Vec<Idle>, idle: Idle, config: &UpstreamConfig) {
+fn keep(shelf: &mut Vec<Idle>, idle: Idle, config: &UpstreamConfig, count: &Cell<usize>) {
     if shelf.len() < config.max_idle_per_endpoint {
+        count.set(count.get() + 1);
         shelf.push(idle);
     }
 }
 
+/// Closes those that do not stay; returns how many are left.
 fn retain<K: std::hash::Hash + Eq>(
     shelves: &mut Map<K>,
     mut stays: impl FnMut(&K, &mut Idle) -> bool,
-) {
+) -> usize {
+    let mut left = 0;
     shelves.retain(|key, shelf| {
         shelf.retain_mut(|idle| stays(key, idle));
+        left += shelf.len();
         !shelf.is_empty()
     });
+    left
 }
 
 /// Runs while there is something to sweep, and no longer than the pool lives.
@@ -137,7 +149,7 @@ async fn sweep(shelves: Weak<Shelves>, idle_timeout: Duration) {
         tokio::time::sleep(SWEEP).await;
         let Some(shelves) = shelves.upgrade() else { return };
         shelves.sweep(idle_timeout);
-        if shelves.len() == 0 {
+        if shelves.count.get() == 0 {
             shelves.is_swept.set(false);
             return;
         }

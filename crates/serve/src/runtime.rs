@@ -2,7 +2,7 @@
 //! What a tenant keeps between snapshots, on one worker: pools, counters, balancing state (wall W6).  The only place for
 //! state that outlives a snapshot.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -26,6 +26,8 @@ pub(crate) struct TenantRuntime {
     pub(crate) counters: Arc<TenantCounters>,
     /// Its requests in flight.
     pub(crate) places: Rc<Places>,
+    /// Bytes of heads of its requests that wait for an answer.
+    pub(crate) heads: Cell<usize>,
     /// Its TLS towards its backends: sessions are never shared with another tenant.
     pub(crate) backend_tls: BackendTls,
     /// Its idle connections to backends that speak HTTP/1.1.
@@ -44,6 +46,7 @@ impl TenantRuntime {
             scope: admission.scope().clone(),
             counters,
             places,
+            heads: Cell::default(),
             backend_tls: BackendTls::default(),
             pool: Pool::default(),
             balance: Balance::default(),

@@ -214,8 +214,15 @@ impl Call {
             self.touched |= wire.written > 0;
             match flushed {
                 Poll::Pending => return Ok(()),
-                Poll::Ready(Ok(())) if starved => return Ok(()),
-                Poll::Ready(Ok(())) if self.sending == Sending::End => self.sending = Sending::Done,
+                // While an answer is waited for no buffer is held: hundreds of streams wait on one connection.
+                Poll::Ready(Ok(())) if starved => {
+                    wire.outbox.release();
+                    return Ok(());
+                }
+                Poll::Ready(Ok(())) if self.sending == Sending::End => {
+                    wire.outbox.release();
+                    self.sending = Sending::Done;
+                }
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(error)) if !self.touched => return Err(broken(error.kind())),
                 Poll::Ready(Err(_)) => self.sending = Sending::Refused,

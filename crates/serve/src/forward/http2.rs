@@ -243,6 +243,14 @@ impl Way {
 
     fn put(&self, multiplex: Option<Rc<Multiplex>>) {
         let mut endpoints = self.runtime.multiplexed.endpoints.borrow_mut();
+        // A tenant may have any number of endpoints: the idle connection to one makes room for that to another.
+        let most = self.worker.config.upstream.max_idle_per_tenant;
+        if multiplex.is_some() && endpoints.len() > most {
+            let mut all = endpoints.values().flat_map(|endpoint| &endpoint.open);
+            if let Some(idle) = all.find(|open| open.streams.get() == 0 && !open.is_leaving.get()) {
+                idle.leave();
+            }
+        }
         let endpoint = endpoints.entry(self.endpoint).or_default();
         endpoint.dialing = None;
         endpoint.open.extend(multiplex);

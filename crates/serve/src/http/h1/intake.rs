@@ -210,7 +210,7 @@ fn route(
     let pass_host = target.backend.pass_host_header;
     let protocol = target.backend.protocol;
     exchange.aim(target);
-    exchange.enter()?;
+    exchange.enter(head.bytes.len())?;
     let websocket = head.upgrade.is_some_and(|name| name.eq_ignore_ascii_case(b"websocket"));
     let passage = Passage {
         path: &path,

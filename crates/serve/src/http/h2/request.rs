@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use http::header::HOST;
+use http::header::{HOST, HeaderMap};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use postern_model::{Host, path};
@@ -18,10 +18,18 @@ use crate::respond::Answer;
 /// The most fields of a request: HPACK packs thousands into one frame, and each costs memory here (CVE-2026-49975).
 /// Browsers send every cookie as a field of its own.
 const MOST_FIELDS: usize = 256;
+/// What a field takes apart from its bytes: its place in the map, and in the map's index.
+const FIELD: usize = 112;
 
 /// Refuses a head that is larger than any that is needed.
 pub(super) fn check_size(parts: &Parts) -> Result<(), Answer> {
     if parts.headers.len() > MOST_FIELDS { Err(Answer::HeadTooLarge) } else { Ok(()) }
+}
+
+/// What the fields of a request take in memory, about: HPACK packs the same value many times into a byte each, and
+/// here they share it, but not for the backend.
+pub(super) fn memory(headers: &HeaderMap) -> usize {
+    headers.iter().map(|(name, value)| FIELD + name.as_str().len() + value.len()).sum()
 }
 
 /// The authority of a request: `:authority`, else Host (RFC 9113, 8.3.1).  Where both are present they name one host,

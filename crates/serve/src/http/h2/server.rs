@@ -25,7 +25,7 @@ const STREAM_WINDOW: u32 = 256 * 1024;
 /// The same for all requests of a connection.
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
 /// What is kept of one answer for a client that does not take it (h2 counts it a stream).
-const SEND_BUFFER: usize = 64 * 1024;
+const SEND_BUFFER: usize = 32 * 1024;
 /// The most decoded bytes of a request's head, whatever is configured for HTTP/1.1: with HPACK a few hundred bytes on
 /// the wire decode to a megabyte, on every stream at once (CVE-2026-49975).
 const MOST_HEADER_BYTES: usize = 64 * 1024;

@@ -13,7 +13,7 @@ use http::header::{
     CONTENT_TYPE, HeaderName, HeaderValue, REFERER, RETRY_AFTER, USER_AGENT, X_CONTENT_TYPE_OPTIONS,
 };
 use http::request::Parts;
-use http::{Method, Request, Response, Version};
+use http::{HeaderMap, Method, Request, Response, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use postern_model::AppProtocol;
@@ -103,8 +103,7 @@ async fn forward(
     let connection = exchange.connection().clone();
     let authority = request::authority(parts)?;
     let request_target = request::target(parts.uri.path_and_query())?;
-    let hops = hops::count(&parts.headers);
-    let backend = aim(exchange, authority, &request_target, hops)?;
+    let backend = aim(exchange, authority, &request_target, &parts.headers)?;
     let head = Head {
         method: &parts.method,
         target: &request_target,
@@ -133,21 +132,21 @@ async fn forward(
     answered.map_err(|error| error.answer())
 }
 
-/// Admits a request that has passed Postern `hops` times, and finds the backend for it.
+/// Admits a request, and finds the backend for it.
 pub(super) fn aim(
     exchange: &mut Exchange,
     authority: &str,
     target: &RequestTarget<'_>,
-    hops: usize,
+    headers: &HeaderMap,
 ) -> Result<Arc<Backend>, Refusal> {
     let connection = exchange.connection().clone();
     let admitted = connection.admit(authority)?;
     exchange.admit(admitted.clone());
-    hops::check(hops)?;
+    hops::check(hops::count(headers))?;
     let target = connection.target(admitted, &target.path)?;
     let backend = target.backend.clone();
     exchange.aim(target);
-    exchange.enter()?;
+    exchange.enter(request::memory(headers))?;
     Ok(backend)
 }
 

@@ -5,6 +5,7 @@ mod admission;
 mod backends;
 mod cancelling;
 mod heads;
+mod held_heads;
 mod limits;
 mod streaming;
 mod websocket;

@@ -21,7 +21,6 @@ use super::stream::aim;
 use crate::exchange::Exchange;
 use crate::forward::http1::{self, Call};
 use crate::forwarded::Arrival;
-use crate::hops;
 use crate::http::h1::body::Framing;
 use crate::http::h1::wire::Wire;
 use crate::http::upgrade::tunnel;
@@ -56,7 +55,7 @@ pub(super) async fn open(exchange: &mut Exchange, parts: &mut Parts) -> Result<O
     prepare(&mut parts.headers);
     let authority = request::authority(parts)?;
     let target = request::target(parts.uri.path_and_query())?;
-    let backend = aim(exchange, authority, &target, hops::count(&parts.headers))?;
+    let backend = aim(exchange, authority, &target, &parts.headers)?;
     if backend.protocol == AppProtocol::H2c {
         // A backend of HTTP/2 would have to take extended CONNECT itself; hardly any does.
         return Err(Answer::NotImplemented);

@@ -293,3 +293,34 @@ fn an_idle_connection_holds_no_buffer_and_little_else() {
         assert!(size < 3 * 1024, "{size} bytes for an idle connection");
     });
 }
+
+#[test]
+fn a_tenant_keeps_so_many_idle_connections_to_all_its_backends_together() {
+    let one = |config: &mut crate::config::EdgeConfig| config.upstream.max_idle_per_tenant = 1;
+    on_stage_with(one, |stage| async move {
+        let mut clients = [stage.client().await, stage.client().await];
+        let mut backends = Vec::new();
+        for client in &mut clients {
+            client.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n").await;
+            let mut backend = stage.backend().await;
+            backend.head().await;
+            backends.push(backend);
+        }
+        for (client, backend) in clients.iter_mut().zip(&mut backends) {
+            backend.send(OK).await;
+            client.head().await;
+        }
+        let second = backends.pop().unwrap();
+        assert!(second.rest().await.is_empty(), "it is closed: there is one already");
+        clients[1].send("GET /again HTTP/1.1\r\nHost: a.test\r\n\r\n").await;
+        assert!(backends[0].head().await.starts_with("GET /again"));
+        // Taken out, it makes room.
+        clients[0].send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n").await;
+        let mut third = stage.backend().await;
+        third.head().await;
+        third.send(OK).await;
+        clients[0].head().await;
+        clients[0].send("GET /third HTTP/1.1\r\nHost: a.test\r\n\r\n").await;
+        assert!(third.head().await.starts_with("GET /third"));
+    });
+}
