@@ -20,6 +20,7 @@ mod host_transferred;
 mod hostile_strings;
 mod hostless_rule;
 mod joined_names;
+mod many_claims;
 mod many_routes;
 mod not_ready;
 mod overlaps;

@@ -17,6 +17,29 @@ pub struct Tenant {
     /// `spec`
     #[serde(default, deserialize_with = "crate::null_is_absent")]
     pub spec: TenantSpec,
+    /// `status`, as far as it says what Postern must not forget.
+    #[serde(default, deserialize_with = "crate::null_is_absent")]
+    pub status: TenantStatus,
+}
+
+/// `status` of a Tenant.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TenantStatus {
+    /// Its namespaces, as they were seen first.
+    #[serde(default, deserialize_with = "crate::null_is_absent")]
+    pub namespaces: Vec<PinnedNamespace>,
+}
+
+/// A namespace of a Tenant.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct PinnedNamespace {
+    /// Its name.
+    #[serde(default, deserialize_with = "crate::null_is_absent")]
+    pub name: String,
+    /// Its UID.
+    #[serde(default)]
+    pub uid: Option<String>,
 }
 
 /// `spec` of a Tenant.
@@ -95,6 +118,9 @@ pub struct TenantLimits {
     /// Routes.
     #[serde(default)]
     pub routes: Option<i64>,
+    /// Hostnames that it holds claims to.
+    #[serde(default)]
+    pub hosts: Option<i64>,
     /// Bytes of bodies and headers held in memory.
     #[serde(default)]
     pub bytes_buffered: Option<i64>,

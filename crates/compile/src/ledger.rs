@@ -6,7 +6,6 @@
 //! first, by the age of the declaring object.  The nearest reservation decides: a domain, or a wildcard that is held.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::sync::Arc;
 
 use postern_model::{
@@ -14,14 +13,18 @@ use postern_model::{
     TenantId, Timestamp, World,
 };
 
-use crate::claimable::{Unclaimable, claimable};
+use crate::claimable::claimable;
 use crate::explain::Ownership;
 use crate::names::Names;
-use crate::notice::{self, Notice};
+use crate::notice;
 use crate::resolve::Lent;
 use mentions::Mentions;
+use quota::Quotas;
+pub(crate) use verdict::Verdict;
 
 mod mentions;
+mod quota;
+mod verdict;
 
 /// The one place where tenants meet.
 #[derive(Debug, Default)]
@@ -42,6 +45,11 @@ pub(crate) struct Ledger {
     mentions: Mentions,
     /// Objects that mention a name which this compile gave to somebody.
     concerned: BTreeSet<(TenantId, ObjectKey)>,
+    quotas: Quotas,
+    /// Names that are nobody's, and that a tenant which may claim no more has rules for.
+    waiting: Mentions,
+    /// Objects that wait for a name which this compile gave to somebody else.
+    outrun: BTreeSet<(TenantId, ObjectKey)>,
 }
 
 /// What the ledger knows about one recorded name.
@@ -63,42 +71,6 @@ enum Standing {
     Overridden,
 }
 
-/// What the ledger says about a tenant's use of a name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// It is the tenant's, since that epoch.
-    Owned { epoch: u64 },
-    /// It is another tenant's.
-    NotOwned,
-    /// It was given up a short while ago.
-    Quarantined,
-    /// Nobody may have it.
-    Unclaimable(Unclaimable),
-}
-
-impl Verdict {
-    /// How the author of a refused use is told; nothing where it is not refused.
-    pub(crate) fn notice(self) -> Option<Notice> {
-        match self {
-            Self::Owned { .. } => None,
-            Self::NotOwned => Some(notice::HOST_NOT_OWNED),
-            Self::Quarantined => Some(notice::HOST_QUARANTINED),
-            Self::Unclaimable(_) => Some(notice::HOST_INVALID),
-        }
-    }
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Owned { .. } => f.write_str("the hostname is the tenant's own"),
-            Self::NotOwned => f.write_str(notice::NOT_OWNED_TEXT),
-            Self::Quarantined => f.write_str(notice::QUARANTINED_TEXT),
-            Self::Unclaimable(reason) => write!(f, "{reason}"),
-        }
-    }
-}
-
 impl Ledger {
     /// Reads domains and recorded claims.  `last` is what the last compile knew: a claim that followed its namespace to
     /// another tenant since then gets a new epoch.
@@ -108,6 +80,7 @@ impl Ledger {
             mode: settings.tenancy,
             now: world.now(),
             quarantine: settings.quarantine_seconds,
+            quotas: Quotas::of(world),
             ..Self::default()
         };
         if ledger.mode == TenancyMode::Off {
@@ -190,8 +163,21 @@ impl Ledger {
                 Standing::Released { last: None, at: self.now }
             }
         };
-        if matches!(claim.standing, Standing::Released { at, .. } if self.now < self.ends(at)) {
+        let is_dark = self.is_dark(&claim.standing);
+        if is_dark {
             self.released.push(record.pattern.clone());
+        }
+        match &claim.standing {
+            Standing::Held(tenant) => self.quotas.count(tenant),
+            // Of a namespace that was made anew, too: otherwise making it again and again would make ever more claims.
+            Standing::Released { .. } if is_dark && !overridden => {
+                world
+                    .tenancy()
+                    .tenant_of(&record.namespace)
+                    .iter()
+                    .for_each(|tenant| self.quotas.count(tenant));
+            }
+            _ => {}
         }
         self.claims.insert(record.pattern.clone(), claim);
     }
@@ -222,9 +208,9 @@ impl Ledger {
         objects.sort_by(|(_, a), (_, b)| a.origin.age().cmp(&b.origin.age()));
         for (tenant, routes) in &objects {
             let namespace = &routes.origin.key.namespace;
-            for pattern in routes.rules.iter().filter_map(|rule| rule.host.as_ref()) {
+            for pattern in used(routes) {
                 let Verdict::Owned { epoch } = self.verdict(tenant, pattern) else { continue };
-                if self.holder(pattern) == Some(tenant) {
+                if self.holder(pattern) == Some(tenant) || !self.make_room(tenant, pattern) {
                     continue;
                 }
                 let claim = Claim {
@@ -241,23 +227,54 @@ impl Ledger {
                 self.announce(pattern, &claim, ClaimState::Held);
                 self.claims.insert(pattern.clone(), claim);
                 self.concerned.extend(self.mentions.settled_by(pattern).cloned());
+                self.outrun.extend(self.waiting.settled_by(pattern).cloned());
             }
         }
         let mut mentions = std::mem::take(&mut self.mentions);
+        let mut waiting = std::mem::take(&mut self.waiting);
         for (tenant, routes) in &objects {
-            mentions.add(tenant, routes, |host| self.is_open(host));
+            mentions.add(tenant, routes, mentioned(routes).filter(|host| self.is_open(host)));
+            if !self.quotas.have_room(tenant) {
+                let waits = |host: &&HostPattern| {
+                    matches!(self.verdict(tenant, host), Verdict::LimitReached { .. })
+                };
+                waiting.add(tenant, routes, used(routes).filter(waits));
+            }
         }
         self.mentions = mentions;
+        self.waiting = waiting;
+    }
+
+    /// Counts a claim that a tenant is about to make to a name that it may have.  Without room for it, a name in its own
+    /// domain or below its own wildcard is the tenant's without a claim.
+    fn make_room(&mut self, tenant: &TenantId, pattern: &HostPattern) -> bool {
+        let is_taken_back = self.claims.get(pattern).is_some_and(|claim| {
+            let Standing::Released { last, .. } = &claim.standing else { return false };
+            last.as_ref() == Some(tenant) && self.is_dark(&claim.standing)
+        });
+        if !is_taken_back {
+            if !self.quotas.have_room(tenant) {
+                return false;
+            }
+            self.quotas.count(tenant);
+        }
+        true
     }
 
     /// Forgets what an object mentioned, as it was before it changed or went.
     pub(crate) fn forget(&mut self, tenant: &TenantId, routes: &HttpRoutes) {
-        self.mentions.remove(tenant, routes);
+        self.mentions.remove(tenant, routes, mentioned(routes));
+        self.waiting.remove(tenant, routes, used(routes));
     }
 
     /// The objects about which there may be something else to say, since others claimed names that they mention.
     pub(crate) fn take_concerned(&mut self) -> BTreeSet<(TenantId, ObjectKey)> {
         std::mem::take(&mut self.concerned)
+    }
+
+    /// The objects whose rules wait for names that others have claimed now.
+    pub(crate) fn take_outrun(&mut self) -> BTreeSet<(TenantId, ObjectKey)> {
+        std::mem::take(&mut self.outrun)
     }
 
     /// Whether anybody could still claim a name, or a name below which it is.
@@ -288,8 +305,10 @@ impl Ledger {
         }
         let nearest = self.claims_on(pattern).find_map(|claim| self.reservation(claim, tenant));
         match nearest {
-            Some(Verdict::Owned { .. }) | None => owned,
+            Some(Verdict::Owned { .. }) => owned,
             Some(refused) => refused,
+            None if self.quotas.have_room(tenant) => owned,
+            None => Verdict::LimitReached { limit: self.quotas.limit(tenant).unwrap_or(0) },
         }
     }
 
@@ -314,6 +333,11 @@ impl Ledger {
         }
     }
 
+    /// Whether it was given up a short while ago.
+    fn is_dark(&self, standing: &Standing) -> bool {
+        matches!(standing, Standing::Released { at, .. } if self.now < self.ends(*at))
+    }
+
     fn ends(&self, released: Timestamp) -> Timestamp {
         Timestamp(released.0.saturating_add(self.quarantine))
     }
@@ -335,7 +359,8 @@ impl Ledger {
             .or_else(|| self.domains.above(pattern).next().map(|(_, tenant)| tenant))
     }
 
-    fn holder(&self, pattern: &HostPattern) -> Option<&TenantId> {
+    /// Whose claim there is to a name.
+    pub(crate) fn holder(&self, pattern: &HostPattern) -> Option<&TenantId> {
         match &self.claims.get(pattern)?.standing {
             Standing::Held(tenant) => Some(tenant),
             _ => None,
@@ -432,6 +457,16 @@ impl Ledger {
         }
         lent
     }
+}
+
+/// The names that an object has rules for.
+fn used(routes: &HttpRoutes) -> impl Iterator<Item = &HostPattern> {
+    routes.rules.iter().filter_map(|rule| rule.host.as_ref())
+}
+
+/// The names in an object's `tls` entries.
+fn mentioned(routes: &HttpRoutes) -> impl Iterator<Item = &HostPattern> {
+    routes.certificates.iter().flat_map(|declared| &declared.hosts)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use postern_model::{
-    Change, Changes, Host, HostPattern, HttpRoutes, Object, Quoted, Report, TenantId, TenantModel,
+    Change, ClaimRecord, Changes, Host, HostPattern, HttpRoutes, Object, Quoted, Report, TenantId, TenantModel,
     Timestamp, World,
 };
 use postern_snapshot::editor::TenantRoom;
@@ -97,6 +97,11 @@ impl Compiler {
         &self.report
     }
 
+    /// Takes the claims out of the report, to be recorded.
+    pub fn take_claims(&mut self) -> Vec<ClaimRecord> {
+        std::mem::take(&mut self.report.claims)
+    }
+
     /// When the result changes without any change of the world: a quarantine ends, or a certificate begins or ceases to
     /// be valid.  Tell the world the time and recompile then.
     pub fn deadline(&self) -> Option<Timestamp> {
@@ -163,6 +168,9 @@ impl Compiler {
         }
         for (tenant, object) in self.ledger.take_concerned() {
             dirty.entry(tenant).or_default().reports.insert(object);
+        }
+        for (tenant, object) in self.ledger.take_outrun() {
+            dirty.entry(tenant).or_default().objects.insert(object);
         }
         let mut editor = Editor::new(&self.last);
         for (tenant, dirty) in dirty {
@@ -234,7 +242,12 @@ impl Compiler {
                 continue;
             };
             let Some(mut tenant) = self.tenants.remove(id) else { continue };
-            if tenant.has_limit() {
+            let changed = dirty.objects.iter().map(|key| {
+                let routes = model.namespaces.get(&key.namespace);
+                let routes = routes.and_then(|namespace| namespace.routes.get(&key.name));
+                (key, routes.filter(|routes| self.is_ours(routes)))
+            });
+            if tenant.has_limit() && !tenant.stays_within_limit(changed) {
                 let ours = routes_of(model).filter(|routes| self.is_ours(routes));
                 dirty.objects.extend(tenant.enforce_limit(ours));
             }

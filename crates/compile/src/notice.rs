@@ -50,6 +50,11 @@ pub(crate) const HOST_NOT_OWNED: Notice =
     Notice::error(Reason::HostNotOwned, "use a hostname of your own, or ask the operator");
 pub(crate) const HOST_QUARANTINED: Notice =
     Notice::error(Reason::HostQuarantined, "wait until the quarantine ends, or ask the operator");
+pub(crate) const CLAIM_LIMIT_REACHED: Notice = Notice::error(
+    Reason::ClaimLimitReached,
+    "use a hostname that the tenant holds, or ask the operator for a higher limit (spec.limits.hosts of the Tenant, \
+     or tenancy.limits.hosts) or to release hostnames that are not used any more",
+);
 pub(crate) const HOST_INVALID: Notice =
     Notice::error(Reason::HostInvalid, "use a name below one that you have registered");
 pub(crate) const DOMAIN_TAKEN: Notice =

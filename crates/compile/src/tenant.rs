@@ -25,6 +25,7 @@ use crate::terms::{Selection, Terms};
 use crate::tls::story::Story;
 use crate::tls::{Certificates, HostTls};
 
+mod limit;
 mod settle;
 
 /// What is kept of one tenant between compiles.
@@ -40,6 +41,8 @@ pub(crate) struct Tenant {
     limits: TenantLimits,
     /// Objects beyond the limit.
     excess: BTreeSet<ObjectKey>,
+    /// How many rules and certificates all objects have, while none is beyond the limit.
+    total: usize,
     objects: HashMap<ObjectKey, Declared>,
     hosts: Names<HostState>,
     /// Exact hosts by the part after their first label: those that a wildcard's routes and certificates reach.
@@ -159,11 +162,12 @@ impl Tenant {
             entry_points,
             demands: TlsDemands { require_tls13: spec.is_some_and(|spec| spec.require_tls13) },
             catch_all: false,
-            max_routes: spec.and_then(|spec| spec.max_routes),
+            max_routes: spec.and_then(|spec| spec.max_routes).or(terms.max_routes()),
             limits: TenantLimits {
                 requests_in_flight: spec.and_then(|spec| spec.max_requests_in_flight),
             },
             excess: BTreeSet::new(),
+            total: 0,
             objects: HashMap::new(),
             hosts: Names::default(),
             below: HashMap::new(),
@@ -177,35 +181,6 @@ impl Tenant {
     /// Lets the tenant's host-less rules answer for names that nobody owns.
     pub(crate) fn open_catch_all(&mut self) {
         self.catch_all = true;
-    }
-
-    /// Whether the operator limits what the tenant may declare.
-    pub(crate) fn has_limit(&self) -> bool {
-        self.max_routes.is_some()
-    }
-
-    /// Whether an object counts within the tenant's limit.
-    pub(crate) fn is_within_limit(&self, object: &ObjectKey) -> bool {
-        !self.excess.contains(object)
-    }
-
-    /// Counts rules and certificates, the oldest object first; gives the objects that have crossed the limit.
-    pub(crate) fn enforce_limit<'a>(
-        &mut self,
-        objects: impl Iterator<Item = &'a Arc<HttpRoutes>>,
-    ) -> Vec<ObjectKey> {
-        let limit = self.max_routes.map_or(usize::MAX, |limit| limit as usize);
-        let mut objects: Vec<_> = objects.collect();
-        objects.sort_by(|a, b| a.origin.age().cmp(&b.origin.age()));
-        let mut count = 0_usize;
-        let beyond = objects.into_iter().filter(|routes| {
-            count = count.saturating_add(routes.rules.len() + routes.certificates.len());
-            count > limit
-        });
-        let excess = beyond.map(|routes| routes.origin.key.clone()).collect();
-        let crossed = self.excess.symmetric_difference(&excess).cloned().collect();
-        self.excess = excess;
-        crossed
     }
 
     /// Gives the tenant a name for good, whether or not it has rules for it.
@@ -389,8 +364,9 @@ impl Tenant {
         let Some(host) = &at.rule.host else { return true };
         let verdict = pass.ledger.verdict(&self.id, host);
         if let Verdict::Owned { epoch } = verdict {
+            let is_claimed = pass.ledger.holder(host) == Some(&self.id);
             let state = self.host(host, epoch);
-            state.permanent |= !pass.terms.is_single_tenant();
+            state.permanent |= is_claimed;
             state.objects.insert(at.routes.origin.key.clone());
             return true;
         }

@@ -48,6 +48,11 @@ impl Terms {
         self.settings.tenancy == TenancyMode::Off
     }
 
+    /// The most rules and certificates of a tenant about which the operator says nothing.
+    pub(crate) fn max_routes(&self) -> Option<u32> {
+        self.settings.max_routes.filter(|_| !self.is_single_tenant())
+    }
+
     /// Whether objects of that namespace are read (`providers.kubernetesIngress.namespaces`).
     pub(crate) fn watches(&self, key: &ObjectKey) -> bool {
         let namespaces = &self.settings.namespaces;

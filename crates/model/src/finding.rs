@@ -24,12 +24,16 @@ pub enum Reason {
     HostNotOwned,
     /// The hostname was released a short while ago and is quarantined.
     HostQuarantined,
+    /// The tenant holds as many hostnames as it may.
+    ClaimLimitReached,
     /// Not a hostname that can be claimed: empty, `*`, one label, an address, a public suffix, not LDH.
     HostInvalid,
     /// The namespace belongs to no tenant (`tenancy.mode: declared`).
     NamespaceNotAdmitted,
     /// Two Tenant objects want the same namespace or domain.
     TenantConflict,
+    /// A namespace of a Tenant was deleted and created anew: it is the Tenant's no more.
+    NamespaceReplaced,
     /// The Secret does not exist.
     SecretNotFound,
     /// The Secret has no usable `tls.crt` and `tls.key`.

@@ -41,6 +41,12 @@ impl EntryPointSet {
         self.0 & (1 << id.0) != 0
     }
 
+    /// What is in either.
+    #[must_use]
+    pub fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// What is in both.
     #[must_use]
     pub fn intersection(self, other: Self) -> Self {
@@ -146,7 +152,18 @@ pub struct Settings {
     pub egress: EgressPolicy,
     /// For how long a released name stays dark for other tenants, in seconds.
     pub quarantine_seconds: i64,
+    /// The most hostnames that a tenant holds claims to (`tenancy.limits.hosts`), unless its Tenant says otherwise;
+    /// none: no limit.  There are no claims, and so no limit, in mode `off`.
+    pub max_hosts: Option<u32>,
+    /// The most rules and certificates of a tenant (`tenancy.limits.routes`), unless its Tenant says otherwise; none: no
+    /// limit.  It does not hold in mode `off`.
+    pub max_routes: Option<u32>,
 }
+
+/// Enough for a team, and no more than an API server and 40 MB of memory bear for each of a few.
+const MAX_HOSTS: u32 = 5000;
+/// A rule for each of the hostnames and some more.
+const MAX_ROUTES: u32 = 20_000;
 
 impl Default for Settings {
     fn default() -> Self {
@@ -163,6 +180,8 @@ impl Default for Settings {
             allow_cross_namespace: false,
             egress: EgressPolicy::default(),
             quarantine_seconds: 24 * 3600,
+            max_hosts: Some(MAX_HOSTS),
+            max_routes: Some(MAX_ROUTES),
         }
     }
 }

@@ -64,10 +64,15 @@ pub struct TenantSpec {
     pub allow_catch_all: bool,
     /// The lowest TLS version that it accepts is 1.3 (`spec.tls.minVersion: VersionTLS13`).
     pub require_tls13: bool,
-    /// The most certificates and routes; none: no limit of its own.
+    /// The most certificates and routes; none: the installation's limit.
     pub max_routes: Option<u32>,
     /// The most requests in flight; none: the installation's limit.
     pub max_requests_in_flight: Option<u32>,
+    /// The most hostnames that it holds claims to; none: the installation's limit.
+    pub max_hosts: Option<u32>,
+    /// The UIDs of its namespaces when they were seen first (`status.namespaces`): a namespace that was deleted and
+    /// created anew since then is not its own.
+    pub pinned: BTreeMap<Arc<str>, Arc<str>>,
 }
 
 /// A `v1` Namespace, as far as tenancy cares.

@@ -126,7 +126,17 @@ fn settings(reader: &Reader<'_>) -> Result<Settings, ConfigError> {
             require_pod_targets: reader.switch(&keys::EGRESS_POD_TARGETS)?,
         },
         quarantine_seconds: i64::try_from(quarantine.as_secs()).unwrap_or(i64::MAX),
+        max_hosts: limit(reader, &keys::TENANCY_HOSTS)?,
+        max_routes: limit(reader, &keys::TENANCY_ROUTES)?,
         ..Settings::default()
+    })
+}
+
+/// A limit on what one tenant declares; 0 means none.
+fn limit(reader: &Reader<'_>, key: &'static Key) -> Result<Option<u32>, ConfigError> {
+    reader.parse(key, |text| {
+        let limit = u32::try_from(value::count(text)?).map_err(|_| "is too large".to_owned())?;
+        Ok((limit > 0).then_some(limit))
     })
 }
 

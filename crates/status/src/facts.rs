@@ -156,7 +156,12 @@ pub(crate) fn served_hosts<'a>(
     if findings.iter().any(|finding| whole.contains(&finding.reason)) {
         return BTreeSet::new();
     }
-    let one = [Reason::HostNotOwned, Reason::HostQuarantined, Reason::HostInvalid];
+    let one = [
+        Reason::HostNotOwned,
+        Reason::HostQuarantined,
+        Reason::HostInvalid,
+        Reason::ClaimLimitReached,
+    ];
     let refused: BTreeSet<&str> = findings
         .iter()
         .filter(|finding| one.contains(&finding.reason))

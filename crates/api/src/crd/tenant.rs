@@ -143,11 +143,18 @@ pub struct TenantLimits {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub requests_per_second: Option<i64>,
-    /// Certificates.
+    /// Hostnames that the tenant holds claims to, also those that it has no route for any more, and those that it gave
+    /// up and that are still quarantined. A hostname more is not served, unless it lies in the tenant's domains or below a
+    /// wildcard that it holds; those that are held stay. When absent, tenancy.limits.hosts of the installation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 4294967295_i64))]
+    pub hosts: Option<i64>,
+    /// Certificates: entries in spec.tls. They count together with the routes, and the smaller of both limits holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 4294967295_i64))]
     pub certificates: Option<i64>,
-    /// Routes.
+    /// Routes: paths of rules. The oldest objects within the limit are served. When absent,
+    /// tenancy.limits.routes of the installation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 4294967295_i64))]
     pub routes: Option<i64>,
@@ -174,7 +181,8 @@ pub struct TenantStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
-    /// The namespaces that are this tenant's now.
+    /// The namespaces that are this tenant's, each as it was seen first. A namespace whose UID is another now was deleted
+    /// and created anew: it is not this tenant's until its name leaves this list and is listed again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub namespaces: Vec<PinnedNamespace>,

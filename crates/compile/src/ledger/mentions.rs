@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Names that objects mention without using them: hosts of `tls` entries for which they have no rule.  A mention claims
-//! nothing; but when somebody claims such a name, there is something to say about the object that mentions it.
+//! Names that objects mention without having them: hosts of `tls` entries for which they have no rule, and names that
+//! their tenant may not claim since it has too many.  A mention claims nothing; but when somebody claims such a name,
+//! there is something to say about the object that mentions it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,26 +15,31 @@ pub(super) struct Mentions {
 }
 
 impl Mentions {
-    /// Adds what an object mentions, as far as it is open whose that is.
-    pub(super) fn add(
+    /// Adds names that an object mentions.
+    pub(super) fn add<'a>(
         &mut self,
         tenant: &TenantId,
         routes: &HttpRoutes,
-        is_open: impl Fn(&HostPattern) -> bool,
+        hosts: impl Iterator<Item = &'a HostPattern>,
     ) {
-        for host in hosts(routes).filter(|host| is_open(host)) {
+        for host in hosts {
             let mentioning = self.by_name.entry(backwards(host)).or_default();
             mentioning.insert((tenant.clone(), routes.origin.key.clone()));
         }
     }
 
     /// Takes out what an object mentioned as it was.
-    pub(super) fn remove(&mut self, tenant: &TenantId, routes: &HttpRoutes) {
+    pub(super) fn remove<'a>(
+        &mut self,
+        tenant: &TenantId,
+        routes: &HttpRoutes,
+        hosts: impl Iterator<Item = &'a HostPattern>,
+    ) {
         if self.by_name.is_empty() {
             return;
         }
         let mention = (tenant.clone(), routes.origin.key.clone());
-        for name in hosts(routes).map(backwards) {
+        for name in hosts.map(backwards) {
             if let Some(mentioning) = self.by_name.get_mut(&name) {
                 mentioning.remove(&mention);
                 if mentioning.is_empty() {
@@ -57,10 +63,6 @@ impl Mentions {
         });
         found.flat_map(|(_, mentioning)| mentioning)
     }
-}
-
-fn hosts(routes: &HttpRoutes) -> impl Iterator<Item = &HostPattern> {
-    routes.certificates.iter().flat_map(|declared| &declared.hosts)
 }
 
 /// `test.x.a` for `a.x.test`, and `test.x.*` for `*.x.test`.

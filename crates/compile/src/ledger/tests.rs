@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use postern_model::{
-    ClaimRecord, ClaimState, Host, HostPattern, Kind, Namespace, Object, ObjectKey, Origin,
-    Settings, TenancyMode, TenantSpec, Timestamp, World,
+    ClaimRecord, ClaimState, Host, HostClaim, HostPattern, Kind, Namespace, Object, ObjectKey,
+    Origin, Settings, TenancyMode, TenantSpec, Timestamp, World,
 };
 
 use crate::Compiler;
@@ -14,6 +14,7 @@ use crate::scenario::{
 };
 
 mod histories;
+mod quota;
 
 fn owner(world: &World, name: &str) -> Option<(String, u64)> {
     let (snapshot, _) = crate::compile(world);
@@ -36,6 +37,8 @@ fn spec(name: &str, age: i64, namespaces: &[&str], domains: &[&str]) -> TenantSp
         require_tls13: false,
         max_routes: None,
         max_requests_in_flight: None,
+        max_hosts: None,
+        pinned: Default::default(),
     }
 }
 
@@ -262,9 +265,9 @@ fn a_claim_of_a_namespace_without_tenant_is_released() {
 #[test]
 fn host_claim_objects_are_claims() {
     let mut world = world();
-    let claim = Arc::new(record("a.test", "a", 3, ClaimState::Held));
-    let object = Origin::bare(ObjectKey::new(Kind::HostClaim, "", "x"));
-    world.declare(Object::HostClaim(object, claim));
+    let record = record("a.test", "a", 3, ClaimState::Held);
+    let origin = Origin::bare(ObjectKey::new(Kind::HostClaim, "", "x"));
+    world.declare(Object::HostClaim(Arc::new(HostClaim { origin, record })));
     declare!(world, ingress("b/in", 1, &["a.test/ web"]));
     assert_eq!(owner(&world, "a.test"), owned("a", 3));
     assert_eq!(world.claims().keys().collect::<Vec<_>>(), [&HostPattern::parse("a.test").unwrap()]);

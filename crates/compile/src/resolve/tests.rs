@@ -21,6 +21,8 @@ fn world(cross_namespace: bool, grants: &[Grant]) -> World {
         require_tls13: false,
         max_routes: None,
         max_requests_in_flight: None,
+        max_hosts: None,
+        pinned: Default::default(),
     };
     declare!(world, spec);
     for namespace in ["a", "a2", "b"] {

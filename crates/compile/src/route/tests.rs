@@ -192,6 +192,8 @@ fn a_tenant_is_served_where_the_operator_allows() {
         require_tls13: true,
         max_routes: Some(2),
         max_requests_in_flight: None,
+        max_hosts: None,
+        pinned: Default::default(),
     };
     let late = ingress("a/late", 9, &["late.test/ web"]);
     declare!(world, spec, ingress("a/in", 1, &["a.test/ web", "/ web"]), late);

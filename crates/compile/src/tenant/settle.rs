@@ -12,6 +12,7 @@ use super::{Declared, Pass, Tenant, Touched, parent};
 use crate::backend::Workshop;
 use crate::certificate_findings::certificate_findings;
 use crate::few::Few;
+use crate::ledger::Verdict;
 use crate::tls::HostTls;
 
 impl Tenant {
@@ -177,6 +178,10 @@ impl Tenant {
                     continue;
                 }
                 let verdict = pass.ledger.verdict(&self.id, host);
+                // A mention claims nothing, so it exceeds nothing.
+                if matches!(verdict, Verdict::LimitReached { .. }) {
+                    continue;
+                }
                 if let Some(notice) = verdict.notice() {
                     let field = format!("{}.hosts[{number}]", declared.field);
                     out.push(notice.about(&routes.origin, field, verdict.to_string()));

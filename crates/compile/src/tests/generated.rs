@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use postern_model::{
-    ClaimRecord, ClaimState, ClassSelection, Endpoint, EntryPointSelection, Host, HostPattern,
-    Kind, Namespace, Object, ObjectKey, Origin, PortName, Report, ServiceKind, Settings,
-    TenancyMode, TenantSpec, Timestamp, TlsUse, World,
+    ClaimRecord, ClaimState, ClassSelection, Endpoint, EntryPointSelection, Host, HostClaim,
+    HostPattern, Kind, Namespace, Object, ObjectKey, Origin, PortName, Reason, Report, ServiceKind,
+    Settings, TenancyMode, TenantSpec, Timestamp, TlsUse, World,
 };
 use postern_snapshot::Snapshot;
 use proptest::collection::vec;
@@ -59,9 +59,9 @@ pub(crate) fn release(world: &mut World, pattern: &HostPattern) {
     let Some(record) = world.claims().get(pattern) else { return };
     if record.state == ClaimState::Held {
         let state = ClaimState::Released(world.now());
-        let record = Arc::new(ClaimRecord { state, ..record.clone() });
-        let key = ObjectKey::new(Kind::HostClaim, "", pattern.to_string());
-        world.declare(Object::HostClaim(Origin::bare(key), record));
+        let record = ClaimRecord { state, ..record.clone() };
+        let origin = Origin::bare(ObjectKey::new(Kind::HostClaim, "", pattern.to_string()));
+        world.declare(Object::HostClaim(Arc::new(HostClaim { origin, record })));
     }
 }
 
@@ -172,26 +172,31 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
 /// Settings and Tenant objects.
 pub(super) fn start() -> impl Strategy<Value = (Settings, Vec<TenantSpec>)> {
     let mode = select(vec![TenancyMode::Namespace, TenancyMode::Namespace, TenancyMode::Off]);
+    let max_hosts = select(vec![None, None, Some(0), Some(1), Some(2)]);
     let limit = select(vec![None, Some(3)]);
-    let spec = (any::<bool>(), select(&["*.x.test", "y.test"][..]), any::<bool>(), limit);
-    (mode, any::<bool>(), vec(spec, 0..2)).prop_map(|(tenancy, allow_empty_services, specs)| {
-        let settings = Settings { tenancy, allow_empty_services, ..Settings::default() };
-        let specs =
-            specs.into_iter().map(|(both, domain, allow_catch_all, max_routes)| TenantSpec {
-                origin: origin(Kind::Tenant, "t", 0),
-                namespaces: if both {
-                    ["b", "c"].map(Arc::from).into()
-                } else {
-                    ["c".into()].into()
-                },
-                namespace_labels: Default::default(),
-                domains: vec![host(domain)],
-                entry_points: Vec::new(),
-                allow_catch_all,
-                require_tls13: false,
-                max_routes,
-                max_requests_in_flight: max_routes,
-            });
+    let spec = (
+        any::<bool>(),
+        select(&["*.x.test", "y.test"][..]),
+        any::<bool>(),
+        (limit, max_hosts.clone()),
+    );
+    let settings = (mode, any::<bool>(), max_hosts);
+    (settings, vec(spec, 0..2)).prop_map(|(settings, specs)| {
+        let (tenancy, allow_empty_services, max_hosts) = settings;
+        let settings = Settings { tenancy, allow_empty_services, max_hosts, ..Settings::default() };
+        let specs = specs.into_iter().map(|(both, domain, allow_catch_all, limits)| TenantSpec {
+            origin: origin(Kind::Tenant, "t", 0),
+            namespaces: if both { ["b", "c"].map(Arc::from).into() } else { ["c".into()].into() },
+            namespace_labels: Default::default(),
+            domains: vec![host(domain)],
+            entry_points: Vec::new(),
+            allow_catch_all,
+            require_tls13: false,
+            max_routes: limits.0,
+            max_hosts: limits.1,
+            pinned: Default::default(),
+            max_requests_in_flight: limits.0,
+        });
         (settings, specs.collect())
     })
 }
@@ -234,8 +239,12 @@ impl Seen {
             door.take_if(|(owner, _)| owner != tenant);
         });
         self.report.findings.retain(|key, findings| {
-            // Who mentions a name without using it has no claim to it, and is told when others have.
-            findings.retain(|finding| !finding.field.contains(".hosts["));
+            // Who mentions a name without using it, or may claim no more names, has no claim to it, and is told when
+            // others have.
+            let others = [Reason::HostNotOwned, Reason::HostQuarantined, Reason::ClaimLimitReached];
+            findings.retain(|finding| {
+                !finding.field.contains(".hosts[") && !others.contains(&finding.reason)
+            });
             &*key.namespace == tenant && !findings.is_empty()
         });
         self.report.claims.retain(|claim| &*claim.namespace == tenant);

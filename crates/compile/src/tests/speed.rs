@@ -4,19 +4,20 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use postern_model::{Changes, Object, World};
+use postern_model::{Changes, Object, Settings, World};
 use postern_snapshot::Certificate;
 
 use crate::Compiler;
 use crate::scenario::{
-    Declared, VALID, Validity, declare, ingress, secret, serve, slice, with_tls, world,
+    Declared, VALID, Validity, declare, ingress, secret, serve, slice, with_tls, world, world_with,
 };
 
 const HOSTS: usize = 10_000;
 
 /// As many hosts as said, in so many namespaces, each with an Ingress, a Secret, a Service and a slice.
 fn large(tenants: usize) -> World {
-    let mut world = world();
+    let settings = Settings { max_hosts: None, max_routes: Some(1_000_000), ..Settings::default() };
+    let mut world = world_with(settings);
     let template = secret("x/x", &["h.test"], VALID);
     for number in 0..HOSTS {
         let namespace = format!("n{}", number % tenants);

@@ -51,6 +51,10 @@ keys! {
         "How namespaces become tenants: each is one (unless a Tenant object groups it), only those that a Tenant object lists, or all are one.";
     TENANCY_QUARANTINE = "tenancy.quarantine", Duration, "24h",
         "How long a hostname that a tenant gave up stays closed to other tenants.";
+    TENANCY_HOSTS = "tenancy.limits.hosts", Count, "5000",
+        "The most hostnames that one tenant holds claims to; those that it holds stay, and a hostname more is not served. spec.limits.hosts of a Tenant goes before it. In tenancy.mode off there are no claims. 0 means no limit.";
+    TENANCY_ROUTES = "tenancy.limits.routes", Count, "20000",
+        "The most routes and certificates of one tenant; what exceeds it is not served, the oldest objects are. spec.limits.routes and certificates of a Tenant go before it. In tenancy.mode off there is no limit. 0 means no limit.";
     TENANCY_REQUESTS = "tenancy.limits.requestsInFlight", Count, "a quarter of the open files",
         "The most requests of one tenant that are being answered at one moment, WebSockets included, over all workers; further ones are answered with 429. spec.limits.requestsInFlight of a Tenant goes before it. By default they may hold a quarter of the file descriptors that the process may have, two each; in tenancy.mode off there is no limit. 0 means no limit.";
     INGRESS = "providers.kubernetesIngress", Switch, "true",

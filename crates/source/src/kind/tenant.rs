@@ -39,6 +39,11 @@ pub(super) fn read(
     if !is_shared(present(spec.isolation.as_deref()), draft) {
         entry_points = vec![strings.share(NO_ENTRY_POINT)];
     }
+    let pinned = tenant.status.namespaces.iter().filter_map(|pinned| {
+        let uid = present(pinned.uid.as_deref())?;
+        Some((strings.share(&pinned.name), Arc::from(uid)))
+    });
+    let pinned = pinned.collect();
     let model = TenantSpec {
         origin: draft.origin.clone(),
         namespaces: shared(&spec.namespaces, strings).into_iter().collect(),
@@ -52,6 +57,8 @@ pub(super) fn read(
             .limits
             .requests_in_flight
             .map(|limit| at_most("requestsInFlight", limit, draft)),
+        max_hosts: spec.limits.hosts.map(|limit| at_most("hosts", limit, draft)),
+        pinned,
     };
     Some(Object::Tenant(Arc::new(model)))
 }
