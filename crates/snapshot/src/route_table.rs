@@ -7,6 +7,9 @@ use std::sync::Arc;
 use postern_model::{EntryPointId, EntryPointSet, HostPattern, ObjectKey, PathMatch};
 
 use crate::backend::BackendSlot;
+use path_index::PathIndex;
+
+mod path_index;
 
 /// What a route does with a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +76,8 @@ pub struct Route {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RouteTable {
     routes: Box<[Arc<Route>]>,
+    /// Where there are many.
+    index: Option<Box<PathIndex>>,
     after: Option<Arc<RouteTable>>,
 }
 
@@ -80,7 +85,8 @@ impl RouteTable {
     /// Sorts the routes.
     pub fn new(mut routes: Vec<Arc<Route>>) -> Self {
         routes.sort_by(|a, b| a.precedence.cmp(&b.precedence));
-        Self { routes: routes.into_boxed_slice(), after: None }
+        let index = PathIndex::new(&routes);
+        Self { routes: routes.into_boxed_slice(), index, after: None }
     }
 
     /// With `after` behind it, whose routes are for less specific hosts: in the order of [`Precedence`] they come last.
@@ -92,14 +98,22 @@ impl RouteTable {
 
     /// The first route that matches.  `path` is in normal form ([`postern_model::path::normalize`]).
     pub fn find(&self, entry_point: EntryPointId, path: &str) -> Option<&Arc<Route>> {
-        self.iter()
-            .find(|route| route.entry_points.contains(entry_point) && matches(&route.path, path))
+        let is_it = |route: &&Arc<Route>| {
+            route.entry_points.contains(entry_point) && matches(&route.path, path)
+        };
+        self.tables().find_map(|table| match &table.index {
+            Some(index) => Some(&table.routes[index.find(&table.routes, entry_point, path)?]),
+            None => table.routes.iter().find(is_it),
+        })
     }
 
     /// All routes in their order.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Route>> {
-        let tables = std::iter::successors(Some(self), |table| table.after.as_deref());
-        tables.flat_map(|table| table.routes.iter())
+        self.tables().flat_map(|table| table.routes.iter())
+    }
+
+    fn tables(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |table| table.after.as_deref())
     }
 }
 
@@ -117,34 +131,4 @@ pub fn matches(condition: &PathMatch, path: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The table of "Path types / Examples" in the Kubernetes documentation of Ingress.
-    #[test]
-    fn path_types_are_those_of_kubernetes() {
-        let prefix = |p: &str| PathMatch::Prefix(p.into());
-        let exact = |p: &str| PathMatch::Exact(p.into());
-        for (condition, path, expected) in [
-            (prefix("/"), "/any/path", true),
-            (exact("/foo"), "/foo", true),
-            (exact("/foo"), "/bar", false),
-            (exact("/foo"), "/foo/", false),
-            (exact("/foo/"), "/foo", false),
-            (prefix("/foo"), "/foo", true),
-            (prefix("/foo"), "/foo/", true),
-            (prefix("/foo/"), "/foo", true),
-            (prefix("/foo/"), "/foo/", true),
-            (prefix("/aaa/bb"), "/aaa/bbb", false),
-            (prefix("/aaa/bbb"), "/aaa/bbb", true),
-            (prefix("/aaa/bbb/"), "/aaa/bbb", true),
-            (prefix("/aaa/bbb"), "/aaa/bbb/", true),
-            (prefix("/aaa/bbb"), "/aaa/bbb/ccc", true),
-            (prefix("/aaa/bbb"), "/aaa/bbbxyz", false),
-            (prefix("/foo"), "/Foo", false),
-            (PathMatch::StringPrefix("/foo".into()), "/foobar", true),
-        ] {
-            assert_eq!(matches(&condition, path), expected, "{condition:?} {path}");
-        }
-    }
-}
+mod tests;
