@@ -2,7 +2,7 @@
 //! What is to be written, tenant by tenant: each has its turn and its allowance, so that one tenant's storm of changes
 //! neither delays what others are told nor loads the API server.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use tokio::time::Instant;
@@ -36,6 +36,7 @@ impl Bucket {
 pub(crate) struct FairQueue<T> {
     allowance: Allowance,
     lanes: HashMap<Arc<str>, Lane<T>>,
+    /// Those for whom something waits.  There may be many thousands who wait for nothing.
     turns: VecDeque<Arc<str>>,
 }
 
@@ -58,8 +59,7 @@ impl<T> FairQueue<T> {
             lane.bucket.fill(self.allowance, now);
         }
         for (tenant, task) in tasks {
-            let lane = self.lanes.entry(tenant.clone()).or_insert_with(|| {
-                self.turns.push_back(tenant);
+            let lane = self.lanes.entry(tenant).or_insert_with(|| {
                 let bucket = Bucket { level: self.allowance.burst, filled: now };
                 Lane { waiting: VecDeque::new(), bucket }
             });
@@ -68,20 +68,42 @@ impl<T> FairQueue<T> {
         // A lane that is empty and has its whole allowance need not be remembered.
         let burst = self.allowance.burst;
         self.lanes.retain(|_, lane| !lane.waiting.is_empty() || lane.bucket.level < burst);
-        self.turns.retain(|tenant| self.lanes.contains_key(tenant));
+        self.take_turns();
+    }
+
+    /// Whoever waited before keeps the place; whoever did not comes last.
+    fn take_turns(&mut self) {
+        let waits = |lanes: &HashMap<Arc<str>, Lane<T>>, tenant: &Arc<str>| {
+            lanes.get(tenant).is_some_and(|lane| !lane.waiting.is_empty())
+        };
+        self.turns.retain(|tenant| waits(&self.lanes, tenant));
+        let known: HashSet<Arc<str>> = self.turns.iter().cloned().collect();
+        let new = self
+            .lanes
+            .iter()
+            .filter(|(tenant, lane)| !lane.waiting.is_empty() && !known.contains(*tenant));
+        let mut new: Vec<_> = new.map(|(tenant, _)| tenant.clone()).collect();
+        new.sort();
+        self.turns.extend(new);
     }
 
     /// The next task of the next tenant that has one and may.
     pub(crate) fn pop(&mut self, now: Instant) -> Option<T> {
         for _ in 0..self.turns.len() {
             let tenant = self.turns.pop_front()?;
-            let lane = self.lanes.get_mut(&tenant);
-            self.turns.push_back(tenant);
-            let Some(lane) = lane.filter(|lane| !lane.waiting.is_empty()) else { continue };
+            let Some(lane) = self.lanes.get_mut(&tenant) else { continue };
             lane.bucket.fill(self.allowance, now);
-            if lane.bucket.level >= 1.0 {
+            if lane.bucket.level < 1.0 {
+                self.turns.push_back(tenant);
+                continue;
+            }
+            let task = lane.waiting.pop_front();
+            if !lane.waiting.is_empty() {
+                self.turns.push_back(tenant);
+            }
+            if task.is_some() {
                 lane.bucket.level -= 1.0;
-                return lane.waiting.pop_front();
+                return task;
             }
         }
         None
@@ -126,6 +148,16 @@ mod tests {
         assert_eq!(queue.pop(now), None);
         let later = now + Duration::from_secs(1);
         assert_eq!(std::iter::from_fn(|| queue.pop(later)).count(), 1);
+    }
+
+    #[test]
+    fn tenants_for_whom_nothing_waits_take_no_turns() {
+        let now = Instant::now();
+        let mut queue = FairQueue::new(TWO_THEN_ONE);
+        queue.refill(tasks("a", 1).chain(tasks("b", 3)), now);
+        assert_eq!(std::iter::from_fn(|| queue.pop(now)).count(), 3);
+        assert_eq!(queue.turns, ["b".into()], "its allowance is used up, and one task waits");
+        assert_eq!(queue.lanes.len(), 2, "what was used of an allowance is remembered");
     }
 
     #[test]

@@ -126,7 +126,7 @@ impl Writer {
                     let facts = self.facts.borrow_and_update().clone();
                     if let Some(facts) = facts {
                         let began = Instant::now();
-                        agenda.plan(&facts);
+                        agenda = plan(agenda, facts.clone()).await;
                         quiet = (began.elapsed() * PLANNING).clamp(QUIET, TICK);
                         self.metrics.waits(facts.claims.len(), agenda.waiting());
                     }
@@ -193,6 +193,23 @@ impl Watches {
             }
             else => std::future::pending().await,
         }
+    }
+}
+
+/// Plans where nothing else runs: it takes time in proportion to all that there is, and meanwhile a change that is to be
+/// served must not wait for this thread.
+async fn plan(mut agenda: Agenda, facts: Arc<Facts>) -> Agenda {
+    let planned = tokio::task::spawn_blocking(move || {
+        agenda.plan(&facts);
+        agenda
+    });
+    match planned.await {
+        Ok(agenda) => agenda,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime ends, and this task with it.
+            Err(_) => std::future::pending().await,
+        },
     }
 }
 
