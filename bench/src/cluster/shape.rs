@@ -16,6 +16,9 @@ use super::postern::Postern;
 use crate::drive::report::{Goal, Line, Report};
 
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 250, 0, 10);
+const REPLICA: Ipv4Addr = Ipv4Addr::new(10, 250, 0, 11);
+/// The address that the leader writes to every Ingress.
+const PUBLISHED: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 /// The memory that a Postern without objects may have, in MiB; each Ingress has its share above that.
 const BASE: f64 = 25.0;
 /// What is to be written counts as written when nothing waits for so long.
@@ -56,14 +59,16 @@ impl Course<'_> {
         self.add(name, unit, Goal::None, value);
     }
 
-    fn start(&self) -> Result<Postern> {
-        let mut more = Vec::new();
+    fn start(&self, address: Ipv4Addr) -> Result<Postern> {
+        // So the leader writes all that it ever writes: claims, Events, and the status of every Ingress.
+        let mut more =
+            vec![format!("--providers.kubernetesIngress.ingressEndpoint.ip={PUBLISHED}")];
         if self.options.by_name {
             let all: Vec<_> = self.options.shape.namespaces().collect();
             more.push(format!("--providers.kubernetesIngress.namespaces={}", all.join(",")));
             more.push("--providers.kubernetesIngress.secretsByName=true".to_owned());
         }
-        Postern::start(&self.options.postern, self.ground.state(), ADDRESS, &more)
+        Postern::start(&self.options.postern, self.ground.state(), address, &more)
     }
 
     /// Postern in a cluster without anything to serve.
@@ -72,7 +77,7 @@ impl Course<'_> {
             // It would wait for namespaces that do not exist yet.
             return Ok(());
         }
-        let mut postern = self.start()?;
+        let mut postern = self.start(ADDRESS)?;
         let ready = postern.ready().await?;
         self.note("empty: ready", "s", ready.as_secs_f64());
         sleep(REST).await;
@@ -82,7 +87,7 @@ impl Course<'_> {
 
     /// The first start: nothing is recorded in the cluster yet, so the leader has a lot to write.
     async fn first(&mut self) -> Result<()> {
-        let mut postern = self.start()?;
+        let mut postern = self.start(ADDRESS)?;
         let ready = postern.ready().await?;
         let start = Instant::now();
         self.add("ready", "s", Goal::AtMost(5.0), ready.as_secs_f64());
@@ -104,12 +109,21 @@ impl Course<'_> {
         self.series(&mut changes, "").await?;
         let cpu = changes.cpu(self.options.changes.min(100)).await?;
         self.note("CPU of a change", "ms", cpu);
-        self.memory("after changes: ", &postern).await
+        self.memory("after changes: ", &postern).await?;
+        self.replica().await
+    }
+
+    /// A second replica beside the leader: it serves, and writes nothing.
+    async fn replica(&mut self) -> Result<()> {
+        let mut postern = self.start(REPLICA)?;
+        let ready = postern.ready().await?;
+        self.add("replica: ready", "s", Goal::AtMost(5.0), ready.as_secs_f64());
+        self.memory("replica: ", &postern).await
     }
 
     /// A restart: everything is recorded.
     async fn again(&mut self) -> Result<()> {
-        let mut postern = self.start()?;
+        let mut postern = self.start(ADDRESS)?;
         let ready = postern.ready().await?;
         self.add("restart: ready", "s", Goal::AtMost(5.0), ready.as_secs_f64());
         self.settle(&postern).await?;
