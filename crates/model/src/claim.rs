@@ -44,6 +44,8 @@ pub enum ClaimState {
 /// records a claim changes the HostClaim only if it still says that: whatever else it says has won.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Unrecorded {
+    /// Nobody records claims: then nobody asks.
+    unasked: bool,
     pending: BTreeMap<HostPattern, Option<ClaimRecord>>,
     /// Patterns by the names of their HostClaims.
     objects: BTreeMap<Arc<str>, HostPattern>,
@@ -55,9 +57,14 @@ impl Unrecorded {
         self.pending.iter().map(|(pattern, recorded)| (pattern, recorded.as_ref()))
     }
 
+    /// Nobody records claims.
+    pub(crate) fn ask_nothing(&mut self) {
+        *self = Self { unasked: true, ..Self::default() };
+    }
+
     /// A compile decided on a claim, which was `before`.
     pub(crate) fn decided(&mut self, claim: &ClaimRecord, before: Option<&ClaimRecord>) {
-        if before != Some(claim) {
+        if before != Some(claim) && !self.unasked {
             self.pending.entry(claim.pattern.clone()).or_insert_with(|| before.cloned());
         }
     }

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Secrets: bytes that cannot be printed by mistake and are wiped when dropped (I8).
 
+mod pem;
+
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use zeroize::Zeroizing;
@@ -10,25 +13,62 @@ use crate::origin::{Kind, Origin};
 use crate::reference::Declarable;
 
 /// Bytes without `Display`, whose `Debug` says only their number, wiped on drop.
+///
+/// PEM is kept without its armour: certificates and keys are what most Secrets hold, and base64 makes a third more of
+/// them.
 #[derive(Clone, PartialEq, Eq)]
-pub struct SecretBytes(Arc<Zeroizing<Vec<u8>>>);
+pub struct SecretBytes(Arc<Kept>);
+
+#[derive(PartialEq, Eq)]
+enum Kept {
+    Plain(Zeroizing<Box<[u8]>>),
+    Pem(pem::Packed),
+}
 
 impl SecretBytes {
     /// Takes the bytes over.
-    pub fn new(mut bytes: Vec<u8>) -> Self {
-        bytes.shrink_to_fit();
-        Self(Arc::new(Zeroizing::new(bytes)))
+    pub fn new(bytes: Vec<u8>) -> Self {
+        let bytes = Zeroizing::new(bytes);
+        let kept = pem::pack(&bytes).map_or_else(|| Kept::Plain(exactly(&bytes)), Kept::Pem);
+        Self(Arc::new(kept))
     }
 
     /// The bytes themselves, for the one who parses or signs.
-    pub fn expose(&self) -> &[u8] {
-        &self.0
+    pub fn expose(&self) -> Exposed<'_> {
+        match &*self.0 {
+            Kept::Plain(bytes) => Exposed(Text::Kept(bytes)),
+            Kept::Pem(packed) => Exposed(Text::Made(packed.unpack())),
+        }
+    }
+}
+
+/// A copy in a buffer of its own, which never grew or shrank: that would leave copies behind that nobody wipes.
+fn exactly(bytes: &[u8]) -> Zeroizing<Box<[u8]>> {
+    Zeroizing::new(bytes.into())
+}
+
+/// What a [`SecretBytes`] holds, while somebody looks at it.
+pub struct Exposed<'a>(Text<'a>);
+
+enum Text<'a> {
+    Kept(&'a [u8]),
+    Made(Zeroizing<Vec<u8>>),
+}
+
+impl Deref for Exposed<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match &self.0 {
+            Text::Kept(bytes) => bytes,
+            Text::Made(bytes) => bytes,
+        }
     }
 }
 
 impl fmt::Debug for SecretBytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "[redacted, {} bytes]", self.0.len())
+        write!(f, "[redacted, {} bytes]", self.expose().len())
     }
 }
 
@@ -103,8 +143,9 @@ mod tests {
             ("a".into(), bytes("2")),
             ("b".into(), bytes("3")),
         ]);
-        let entries: Vec<_> = data.iter().map(|(key, value)| (key, value.expose())).collect();
-        assert_eq!(entries, [("a", &b"2"[..]), ("b", &b"3"[..])]);
+        let entries: Vec<_> =
+            data.iter().map(|(key, value)| (key, value.expose().to_vec())).collect();
+        assert_eq!(entries, [("a", b"2".to_vec()), ("b", b"3".to_vec())]);
         assert_eq!((data.get("b"), data.get("c")), (Some(&bytes("3")), None));
         assert!(data.len() == 2 && !data.is_empty() && SecretData::default().is_empty());
     }

@@ -47,12 +47,6 @@ impl EntryPointSet {
         Self(self.0 | other.0)
     }
 
-    /// What is in either.
-    #[must_use]
-    pub fn union(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
     /// What is in both.
     #[must_use]
     pub fn intersection(self, other: Self) -> Self {
@@ -143,6 +137,10 @@ pub struct Settings {
     pub namespaces: Vec<Arc<str>>,
     /// `providers.kubernetesIngress.allowEmptyServices`: routes without endpoints answer 503, and 404 when false.
     pub allow_empty_services: bool,
+    /// `providers.kubernetesIngress`: Ingress objects are served; if false none is.
+    pub serves_ingresses: bool,
+    /// `providers.kubernetesIngress.allowExternalNameServices`: Services of type ExternalName are served.
+    pub allow_external_names: bool,
     /// `providers.kubernetesIngress.nativeLBByDefault`: requests go to a Service's own address, not to its endpoints,
     /// unless its annotation `service.nativelb` says otherwise.
     pub native_lb_by_default: bool,
@@ -180,6 +178,8 @@ impl Default for Settings {
             ingress_class: None,
             namespaces: Vec::new(),
             allow_empty_services: true,
+            serves_ingresses: true,
+            allow_external_names: false,
             native_lb_by_default: false,
             strict_prefix_matching: true,
             cross_provider_namespaces: None,

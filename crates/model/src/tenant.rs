@@ -75,6 +75,31 @@ pub struct TenantSpec {
     pub pinned: BTreeMap<Arc<str>, Arc<str>>,
 }
 
+impl TenantSpec {
+    /// Whether a namespace was deleted and created anew since it was pinned: then it inherits nothing, and is not the
+    /// tenant's.  Where no UID is known, as in a folder of YAML, nobody can say so.
+    pub fn was_replaced(
+        &self,
+        name: &str,
+        namespaces: &BTreeMap<Arc<str>, Arc<Namespace>>,
+    ) -> bool {
+        let present = namespaces.get(name).and_then(|namespace| namespace.origin.uid.as_ref());
+        let pinned = self.pinned.get(name);
+        present.zip(pinned).is_some_and(|(present, pinned)| present != pinned)
+    }
+
+    /// Whether `after` draws the same boundary: nothing but pins differs, and none of those keeps a namespace out.
+    pub(crate) fn differs_in_idle_pins_only(
+        &self,
+        after: &Self,
+        namespaces: &BTreeMap<Arc<str>, Arc<Namespace>>,
+    ) -> bool {
+        let idle =
+            |spec: &Self| !spec.pinned.keys().any(|name| spec.was_replaced(name, namespaces));
+        idle(self) && idle(after) && Self { pinned: self.pinned.clone(), ..after.clone() } == *self
+    }
+}
+
 /// A `v1` Namespace, as far as tenancy cares.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Namespace {
@@ -101,6 +126,8 @@ pub struct Tenancy {
     mode: TenancyMode,
     declared: BTreeMap<Arc<str>, TenantId>,
     specs: BTreeMap<TenantId, Arc<TenantSpec>>,
+    /// Namespaces that a Tenant wants, and that were created anew since it had them.
+    replaced: BTreeMap<TenantId, BTreeSet<Arc<str>>>,
 }
 
 impl Tenancy {
@@ -121,6 +148,11 @@ impl Tenancy {
         for spec in specs {
             let id = TenantId(Identity::Declared(spec.origin.key.name.clone()));
             for name in wanted_namespaces(spec, namespaces) {
+                if spec.was_replaced(&name, namespaces) {
+                    findings.push(namespace_replaced(spec, &name));
+                    tenancy.replaced.entry(id.clone()).or_default().insert(name);
+                    continue;
+                }
                 let holder = tenancy.declared.entry(name.clone()).or_insert_with(|| id.clone());
                 if *holder != id {
                     findings.push(namespace_taken(spec, &name));
@@ -155,6 +187,11 @@ impl Tenancy {
         self.specs.iter()
     }
 
+    /// The namespaces that a Tenant wants and that were created anew since they were pinned: not its own.
+    pub fn replaced(&self, tenant: &TenantId) -> impl Iterator<Item = &Arc<str>> {
+        self.replaced.get(tenant).into_iter().flatten()
+    }
+
     /// Whether a tenant's host-less rules answer for names that nobody owns.
     pub fn allows_catch_all(&self, tenant: &TenantId) -> bool {
         tenant.0 == Identity::Single || self.spec(tenant).is_some_and(|spec| spec.allow_catch_all)
@@ -183,6 +220,19 @@ fn namespace_taken(spec: &TenantSpec, namespace: &str) -> Finding {
         field: "spec.namespaces".into(),
         message: format!("namespace {namespace} already belongs to an older Tenant"),
         remedy: "list the namespace in one Tenant only",
+    }
+}
+
+fn namespace_replaced(spec: &TenantSpec, namespace: &str) -> Finding {
+    Finding {
+        severity: Severity::Warning,
+        reason: Reason::NamespaceReplaced,
+        origin: spec.origin.clone(),
+        field: "spec.namespaces".into(),
+        message: format!(
+            "namespace {namespace} was deleted and created anew, and is not this Tenant's any more"
+        ),
+        remedy: "take it out of spec (or its label away), wait until it is gone from status.namespaces, and put it back",
     }
 }
 

@@ -107,6 +107,11 @@ impl World {
         }
     }
 
+    /// Says that nobody records claims outside of this process: [`World::unrecorded`] stays empty.
+    pub fn records_nowhere(&mut self) {
+        self.unrecorded.ask_nothing();
+    }
+
     /// Tells the time, which `compile` may not ask for itself; quarantines end by it.
     pub fn tell_time(&mut self, now: Timestamp) {
         self.now = now;
@@ -205,7 +210,16 @@ impl World {
         match key.kind {
             Kind::Namespace => swap(&mut self.namespaces, name, object.and_then(namespace)),
             Kind::IngressClass => swap(&mut self.classes, name, object.and_then(class)),
-            Kind::Tenant => swap(&mut self.specs, name, object.and_then(spec)),
+            Kind::Tenant => {
+                let after = object.and_then(spec);
+                let is_idle =
+                    self.specs.get(name).zip(after.as_ref()).is_some_and(|(before, after)| {
+                        before.differs_in_idle_pins_only(after, &self.namespaces)
+                    });
+                let placed = swap(&mut self.specs, name, after);
+                // Pinning what is there already comes back from the cluster: that is no news.
+                if is_idle { Placed::Nowhere } else { placed }
+            }
             Kind::HostClaim => {
                 // A HostClaim that goes does not free its name by itself: the ledger releases and quarantines.
                 let Some(Object::HostClaim(claim)) = object else {

@@ -13,12 +13,21 @@ use postern_status::Facts;
 pub(crate) struct Line {
     world: World,
     compiler: Compiler,
+    /// Claims are recorded nowhere else.
+    in_memory: bool,
 }
 
 impl Line {
     /// A line on which nothing is declared yet.
     pub(crate) fn new(settings: Settings) -> Self {
-        Self { world: World::new(settings), compiler: Compiler::new() }
+        Self { world: World::new(settings), compiler: Compiler::new(), in_memory: false }
+    }
+
+    /// The same where claims are recorded nowhere but in memory.
+    pub(crate) fn in_memory(settings: Settings) -> Self {
+        let mut line = Self { in_memory: true, ..Self::new(settings) };
+        line.world.records_nowhere();
+        line
     }
 
     /// Reads folders once and compiles them.
@@ -34,7 +43,9 @@ impl Line {
 
     /// An empty line, after a defect of ours ended a step half done: what was claimed stays claimed.
     pub(crate) fn start_over(&self) -> Self {
-        let mut fresh = Self::new(self.world.settings().clone());
+        let settings = self.world.settings().clone();
+        let mut fresh =
+            if self.in_memory { Self::in_memory(settings) } else { Self::new(settings) };
         fresh.world.record(self.world.claims().values().cloned());
         fresh
     }
@@ -57,7 +68,7 @@ impl Line {
 
     fn compile_changes(&mut self, changes: Changes) -> Snapshot {
         let snapshot = self.compiler.recompile(&self.world, changes);
-        self.world.record(self.compiler.report().claims.iter().cloned());
+        self.world.record(self.compiler.take_claims());
         snapshot
     }
 

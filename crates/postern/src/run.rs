@@ -84,8 +84,13 @@ impl Stage {
         config: Config,
         source: S,
     ) -> anyhow::Result<(Running<S>, Edge)> {
+        let line = if S::RECORDS_CLAIMS {
+            Line::new(config.settings)
+        } else {
+            Line::in_memory(config.settings)
+        };
         let mut running = Running {
-            line: Line::new(config.settings),
+            line,
             source,
             stage: self,
             found: BTreeSet::new(),

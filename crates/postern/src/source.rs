@@ -19,6 +19,9 @@ pub(crate) trait Source {
     /// What has changed.
     type News;
 
+    /// Whether claims are recorded where the declarations come from.
+    const RECORDS_CLAIMS: bool;
+
     /// Which lines of the log tell of changes.
     const CHANGES: Level;
 

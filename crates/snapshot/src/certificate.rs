@@ -39,9 +39,11 @@ impl Certificate {
         if chain.len() > MAX_PEM || key.len() > MAX_PEM {
             return Err(CertificateError::TooLarge);
         }
-        let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(chain)
+        let mut chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(chain)
             .collect::<Result<_, _>>()
             .map_err(|_| CertificateError::ChainPem)?;
+        // Most chains are one certificate or two, and there are many.
+        chain.shrink_to_fit();
         let leaf = chain.first().ok_or(CertificateError::ChainEmpty)?;
         if chain.len() > MAX_CHAIN {
             return Err(CertificateError::TooLarge);

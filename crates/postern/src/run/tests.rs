@@ -35,6 +35,8 @@ struct Script {
 impl Source for Script {
     type News = Told;
 
+    const RECORDS_CLAIMS: bool = false;
+
     const CHANGES: Level = Level::Debug;
 
     const SETTLES: Duration = Duration::from_millis(1);

@@ -92,6 +92,8 @@ impl Source for Watched {
     type News = Batch;
 
     /// Endpoints come and go all the time.
+    const RECORDS_CLAIMS: bool = true;
+
     const CHANGES: Level = Level::Debug;
 
     const SETTLES: Duration = Duration::from_secs(1);

@@ -47,6 +47,8 @@ impl Source for Folders {
     /// What has changed; nothing stands for everything.
     type News = Option<Changed>;
 
+    const RECORDS_CLAIMS: bool = false;
+
     const CHANGES: Level = Level::Info;
 
     const SETTLES: Duration = Duration::ZERO;

@@ -69,7 +69,8 @@ pub(super) async fn from_endpoint(endpoint: &str, access: &Access) -> Result<Con
     url(endpoint)?;
     let mut user = json!({});
     if let Some(token) = &access.token {
-        let text = String::from_utf8_lossy(token.expose());
+        let token = token.expose();
+        let text = String::from_utf8_lossy(&token);
         let text = text.trim();
         // As in Traefik, what is the name of a file is read from there.
         let key = if Path::new(text).is_file() { "tokenFile" } else { "token" };
