@@ -10,8 +10,9 @@ use tokio::time::Instant;
 
 /// No change for so long ends a batch.
 const QUIET: Duration = Duration::from_millis(5);
-/// A batch ends after so long, however many changes follow.
-const PATIENCE: Duration = Duration::from_millis(100);
+/// A batch ends after so long, however many changes follow: a leader that records claims makes hundreds a second, and
+/// nobody's change may wait for the end of that.
+const PATIENCE: Duration = Duration::from_millis(25);
 
 /// Changes that belong into a world together.
 #[derive(Debug, Default)]

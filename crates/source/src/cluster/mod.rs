@@ -99,7 +99,7 @@ impl Cluster {
         self.mirror.is_complete()
     }
 
-    /// Waits for changes, then until nothing has changed for 5 ms, but never longer than 100 ms, unless
+    /// Waits for changes, then until nothing has changed for 5 ms, but never longer than 25 ms, unless
     /// `throttleDuration` says so.  The first batch is everything, and comes when everything was read once.
     ///
     /// May be cancelled: what was noticed by then is told by the next call.
