@@ -81,6 +81,7 @@ impl Crew {
         let mut informer = Informer {
             id,
             contact: self.health.contact(target.kind, target.namespace.clone()),
+            fetcher: target.name.is_some().then(|| self.fetcher.clone()),
             target,
             place: self.connections.place(),
             outbox: self.outbox.clone(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use kube::Client;
 use serde_json::value::RawValue;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use tokio::time::sleep;
 
 use super::backoff::{Backoff, jitter};
@@ -41,7 +41,7 @@ impl Fetcher {
         let mut backoff = Backoff::default();
         let found = loop {
             match self.get(&target, &name.name).await {
-                Ok(item) => {
+                Ok((item, _)) => {
                     contact.is_well();
                     break Some(item);
                 }
@@ -60,7 +60,7 @@ impl Fetcher {
         let Some(name) = target.name.clone() else { return };
         loop {
             let news = match self.get(&target, &name).await {
-                Ok(item) => vec![News::Listing, News::Present(item), News::Listed],
+                Ok((item, _)) => vec![News::Listing, News::Present(item), News::Listed],
                 Err(RequestError::NotFound) => vec![News::Listing, News::Listed],
                 Err(error @ RequestError::Forbidden) => {
                     contact.fails(&error);
@@ -86,11 +86,21 @@ impl Fetcher {
         }
     }
 
-    async fn get(&self, target: &Target, name: &str) -> Result<Item, RequestError> {
-        let _turn = self.turns.acquire().await.map_err(|_| RequestError::Stopped)?;
+    /// Reads a Secret, and says its version.
+    pub(super) async fn get(
+        &self,
+        target: &Target,
+        name: &str,
+    ) -> Result<(Item, String), RequestError> {
+        let _turn = self.turn().await?;
         let answer = Lines::open(&self.client, &target.object(name)).await?;
         let answer = answer.whole().await?;
         let object: &RawValue = event::parse(answer.read())?;
-        event::item(object).map(|(item, _)| item)
+        event::item(object)
+    }
+
+    /// Waits for a turn, behind all who have waited before.
+    pub(super) async fn turn(&self) -> Result<SemaphorePermit<'_>, RequestError> {
+        self.turns.acquire().await.map_err(|_| RequestError::Stopped)
     }
 }

@@ -15,8 +15,9 @@ use super::connection::Place;
 use super::contact::Contact;
 use super::error::RequestError;
 use super::event::{self, Event, Item, ItemName, Page};
+use super::fetch::Fetcher;
 use super::lines::Lines;
-use super::target::Target;
+use super::target::{Start, Target};
 use super::version::Version;
 
 /// A watch that lasted so long was no failure.
@@ -66,6 +67,8 @@ pub(super) struct Informer {
     pub(super) place: Place,
     pub(super) contact: Arc<Contact>,
     pub(super) outbox: mpsc::Sender<Word>,
+    /// Who reads the only object before it is watched, and says when the watch may be opened.
+    pub(super) fetcher: Option<Fetcher>,
     pub(super) state: State,
 }
 
@@ -80,6 +83,8 @@ pub(super) struct State {
     version: usize,
     /// From where the watch goes on.
     resume: Option<String>,
+    /// Which version of the only object was read just now.
+    looked: Option<String>,
     /// The newest version seen.
     newest: Version,
     /// How many objects are known.
@@ -98,6 +103,7 @@ impl Default for State {
             paged: true,
             version: 0,
             resume: None,
+            looked: None,
             newest: Version::default(),
             held: 0,
             outdated: 0,
@@ -111,6 +117,10 @@ impl Informer {
     /// Watches until nobody listens any more.
     pub(super) async fn run(&mut self) {
         let mut backoff = Backoff::default();
+        // Apart, so that the watch, which lasts, is not the larger for it.
+        if Box::pin(self.look()).await.is_err() {
+            return;
+        }
         loop {
             let began = Instant::now();
             let ended = self.follow().await;
@@ -125,6 +135,27 @@ impl Informer {
             let Ok(pause) = reaction else { return };
             sleep(pause.map_or_else(|| backoff.pause(), jitter)).await;
         }
+    }
+
+    /// Reads the only object once: an answer comes much sooner than a watch is open, and thousands may be read by name.
+    /// Whatever keeps it from being read, the watch will meet too.
+    async fn look(&mut self) -> Result<(), RequestError> {
+        let (Some(fetcher), Some(name)) = (&self.fetcher, &self.target.name) else { return Ok(()) };
+        match fetcher.get(&self.target, name).await {
+            Ok((item, version)) => {
+                self.tell(News::Listing).await?;
+                self.tell(News::Present(item)).await?;
+                self.complete(1, version).await?;
+                // That version may be so old that no watch can go on from it.
+                self.state.looked = self.state.resume.take();
+            }
+            Err(RequestError::NotFound) => {
+                self.tell(News::Listing).await?;
+                self.tell(News::Listed).await?;
+            }
+            Err(_) => {}
+        }
+        Ok(())
     }
 
     /// Lists if need be, then watches until that ends.
@@ -204,9 +235,9 @@ impl Informer {
     /// Watches; without a place to go on from, the watch begins with a list.
     async fn watch(&mut self) -> Result<(), RequestError> {
         let from = self.state.resume.clone();
-        let url = self.target.watch(self.state.version, from.as_deref());
-        let mut lines = match Lines::open(&self.place.client, &url).await {
-            Err(RequestError::Status { code: 400 | 422 }) if from.is_none() => {
+        let begins = from.is_none();
+        let mut lines = match self.open(from).await {
+            Err(RequestError::Status { code: 400 | 422 }) if begins => {
                 self.state.streams = false;
                 return self.list().await;
             }
@@ -217,7 +248,7 @@ impl Informer {
         }
         // How many objects the list has so far, as long as it lasts.
         let mut listed = None;
-        if from.is_none() {
+        if begins {
             self.tell(News::Listing).await?;
             listed = Some(0_usize);
         } else {
@@ -236,6 +267,23 @@ impl Informer {
             let event = event::read(line)?;
             self.take(event, &mut listed).await?;
         }
+    }
+
+    /// Opens a watch.
+    async fn open(&mut self, from: Option<String>) -> Result<Lines, RequestError> {
+        let turn = match (&self.fetcher, &from) {
+            (Some(fetcher), None) => Some(fetcher.turn().await?),
+            _ => None,
+        };
+        let start = match (from, self.state.looked.take()) {
+            (Some(from), _) => Start::After(from),
+            (None, Some(looked)) => Start::AtLeast(looked),
+            (None, None) => Start::Newest,
+        };
+        let url = self.target.watch(self.state.version, &start);
+        let lines = Lines::open(&self.place.client, &url).await;
+        drop(turn);
+        lines
     }
 
     /// A server, or something before it, that never gets to the end of a stream may do so with pages.

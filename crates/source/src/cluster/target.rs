@@ -26,6 +26,17 @@ pub(super) struct Target {
     pub(super) labels: Arc<str>,
 }
 
+/// Where a watch begins.
+#[derive(Clone, Debug)]
+pub(super) enum Start {
+    /// After that version.
+    After(String),
+    /// With all objects as they are now: the server asks its store how far it must have read.
+    Newest,
+    /// With all objects as they were then, or later: the server need not ask.
+    AtLeast(String),
+}
+
 /// The URL prefixes of each version of a kind, the best first, and its plural.
 fn api(kind: Kind) -> (&'static [&'static str], &'static str) {
     const GATEWAY: &[&str] =
@@ -75,7 +86,7 @@ impl Target {
     }
 
     /// A watch that goes on from a resource version, or one that begins with all objects.
-    pub(super) fn watch(&self, version: usize, from: Option<&str>) -> String {
+    pub(super) fn watch(&self, version: usize, start: &Start) -> String {
         let mut url = self.collection(version);
         let mut query = Query::new(&mut url);
         self.select(&mut query);
@@ -83,11 +94,17 @@ impl Target {
         query.add("allowWatchBookmarks", "true");
         let seconds = SHORTEST_WATCH + fastrand::u32(0..SHORTEST_WATCH);
         query.add("timeoutSeconds", &seconds.to_string());
-        if let Some(from) = from {
-            query.add("resourceVersion", from);
-        } else {
-            query.add("sendInitialEvents", "true");
-            query.add("resourceVersionMatch", "NotOlderThan");
+        match start {
+            Start::After(version) => query.add("resourceVersion", version),
+            Start::Newest => {
+                query.add("sendInitialEvents", "true");
+                query.add("resourceVersionMatch", "NotOlderThan");
+            }
+            Start::AtLeast(version) => {
+                query.add("sendInitialEvents", "true");
+                query.add("resourceVersionMatch", "NotOlderThan");
+                query.add("resourceVersion", version);
+            }
         }
         url
     }
@@ -175,11 +192,17 @@ mod tests {
         );
         let mut secret = Target::all(Kind::Secret, Some("acme".into()));
         assert_eq!(secret.object("a/b"), "/api/v1/namespaces/acme/secrets/a%2Fb");
-        assert!(secret.watch(0, Some("7")).contains("fieldSelector=type%21%3Dhelm.sh"));
+        assert!(
+            secret
+                .watch(0, &Start::After("7".to_owned()))
+                .contains("fieldSelector=type%21%3Dhelm.sh")
+        );
         secret.name = Some("cert".into());
-        let watch = secret.watch(0, None);
+        let watch = secret.watch(0, &Start::Newest);
         assert!(watch.contains("fieldSelector=metadata.name%3Dcert"), "{watch}");
         assert!(watch.contains("sendInitialEvents=true&resourceVersionMatch=NotOlderThan"));
         assert!(!watch.contains("resourceVersion="), "{watch}");
+        let watch = secret.watch(0, &Start::AtLeast("8".to_owned()));
+        assert!(watch.contains("resourceVersionMatch=NotOlderThan&resourceVersion=8"), "{watch}");
     }
 }

@@ -99,17 +99,20 @@ async fn by_name_no_list_of_secrets_is_asked_for() {
     ingresses.added("acme", "web", 3, &refers_to(&["a", "missing"]));
     ingresses.bookmark(4, true);
     let own = "/api/v1/namespaces/acme/secrets";
+    fake.text("/api/v1/namespaces/acme/secrets/a", &object("acme", "a", 2, DATA));
     let watched = fake.stream(own);
-    watched.added("acme", "a", 2, DATA);
     let mut cluster = by_name(&fake);
-    nothing_for(&mut cluster, 5).await;
-    watched.bookmark(5, true);
+    // Nobody waits until the watches are open.
     assert_eq!(told(&next(&mut cluster).await), ["+Secret acme/a", "+Ingress acme/web"]);
+    watched.added("acme", "a", 2, DATA);
+    watched.bookmark(5, true);
+    nothing_for(&mut cluster, 5).await;
     let asked = fake.asked(own);
     assert_eq!(asked.len(), 2);
     for (query, name) in asked.iter().zip(["a", "missing"]) {
         assert!(query.contains(&format!("fieldSelector=metadata.name%3D{name}&")), "{query}");
     }
+    assert!(asked[0].ends_with("resourceVersion=2") && !asked[1].contains("resourceVersion="));
     assert!(fake.asked(SECRETS).is_empty());
     ingresses.modified("acme", "web", 6, &refers_to(&["missing"]));
     assert_eq!(told(&next(&mut cluster).await), ["-Secret acme/a", "+Ingress acme/web"]);
@@ -118,14 +121,29 @@ async fn by_name_no_list_of_secrets_is_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_secret_that_goes_between_its_reading_and_its_watch_is_gone() {
+    let fake = Fake::new();
+    fake.list(INGRESSES, &[("acme", "web", 3, &refers_to(&["tls"]))], 5);
+    fake.text("/api/v1/namespaces/acme/secrets/tls", &object("acme", "tls", 2, DATA));
+    let watched = fake.stream("/api/v1/namespaces/acme/secrets");
+    let mut cluster = by_name(&fake);
+    assert_eq!(told(&next(&mut cluster).await), ["+Secret acme/tls", "+Ingress acme/web"]);
+    watched.bookmark(7, true);
+    assert_eq!(told(&next(&mut cluster).await), ["-Secret acme/tls"]);
+    watched.added("acme", "tls", 8, DATA);
+    assert_eq!(told(&next(&mut cluster).await), ["+Secret acme/tls"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_secret_that_may_be_read_but_not_watched_is_read_now_and_then() {
     let fake = Fake::new();
     fake.list(INGRESSES, &[("acme", "web", 3, &refers_to(&["tls"]))], 5);
     fake.status("/api/v1/namespaces/acme/secrets", 403);
     let one = "/api/v1/namespaces/acme/secrets/tls";
-    fake.text(one, &object("acme", "tls", 2, DATA));
-    fake.text(one, &object("acme", "tls", 2, DATA));
-    fake.text(one, &object("acme", "tls", 8, DATA));
+    // Before the watch that is refused, after it, and then again and again.
+    for version in [2, 2, 2, 8] {
+        fake.text(one, &object("acme", "tls", version, DATA));
+    }
     let mut cluster = by_name(&fake);
     let batch = next(&mut cluster).await;
     assert_eq!(told(&batch), ["+Secret acme/tls", "+Ingress acme/web"]);
@@ -139,8 +157,9 @@ async fn a_secret_that_may_not_be_read_is_told_once_for_its_namespace() {
     let fake = Fake::new();
     fake.list(INGRESSES, &[("acme", "web", 3, &refers_to(&["a", "b"]))], 5);
     let own = "/api/v1/namespaces/acme/secrets";
-    for path in [own, own, "/api/v1/namespaces/acme/secrets/a", "/api/v1/namespaces/acme/secrets/b"]
-    {
+    let (a, b) = ("/api/v1/namespaces/acme/secrets/a", "/api/v1/namespaces/acme/secrets/b");
+    // Each is read before it is watched, watched, and read now and then.
+    for path in [a, b, own, own, a, b] {
         fake.status(path, 403);
     }
     let mut cluster = by_name(&fake);
@@ -161,6 +180,7 @@ async fn a_watch_of_one_secret_is_small() {
         place: Fake::new().connections().place(),
         contact: crate::cluster::Health::new().aside(postern_model::Kind::Secret),
         outbox,
+        fetcher: None,
         state: Default::default(),
     };
     let bytes = size_of_val(&informer) + size_of_val(&informer.run());
