@@ -23,6 +23,7 @@ use crate::http::fields::{Role, role};
 use crate::http::h1::body::{Framing, Incoming, Outgoing, Step};
 use crate::http::h1::chunked::each_trailer;
 use crate::http::h1::head::{Fields, Malformed, offset};
+use crate::http::h1::intake::Scan;
 use crate::http::h1::response::{Asked, ResponseHead};
 use crate::http::h1::wire::Wire;
 use crate::io::Io;
@@ -100,6 +101,7 @@ pub(crate) struct Call {
     asked: Asked,
     upgrade: Upgrade,
     interim: u32,
+    scan: Scan,
     incoming: Incoming,
     keeps_alive: bool,
 }
@@ -148,6 +150,7 @@ impl Call {
             asked,
             upgrade: Upgrade::Never,
             interim: 0,
+            scan: Scan::default(),
             incoming: Incoming::new(Framing::None),
             keeps_alive: false,
         }
@@ -174,6 +177,7 @@ impl Call {
     /// Begins on a connection, or anew on another; whoever calls writes the request's head into what is returned.
     fn begin(&mut self, io: Io, way: Way) -> &mut Buffer {
         self.sending = Sending::Body;
+        self.scan = Scan::default();
         let (wire, _) = self.wire.insert((Box::new(Wire::new(io)), way));
         &mut wire.outbox
     }
@@ -282,6 +286,7 @@ impl Call {
 
     fn read_head(&mut self) -> Result<Option<Response<()>>, ForwardError> {
         while let Some((length, last)) = self.parse()? {
+            self.scan = Scan::default();
             if let Some((wire, _)) = &mut self.wire {
                 wire.inbox.consume(length);
             }
@@ -304,9 +309,10 @@ impl Call {
     }
 
     /// The length of the head that has arrived, and what it says unless another one follows.
-    fn parse(&self) -> Result<Option<Parsed>, ForwardError> {
+    fn parse(&mut self) -> Result<Option<Parsed>, ForwardError> {
         let arrived = self.wire.as_ref().map_or(&[][..], |(wire, _)| wire.inbox.filled());
-        if arrived.is_empty() {
+        // Not anew for each byte of a head that trickles in.
+        if arrived.is_empty() || !self.scan.is_worth_parsing(arrived) {
             return Ok(None);
         }
         let mut fields = Fields::new();

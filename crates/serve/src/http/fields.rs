@@ -22,7 +22,8 @@ pub(crate) enum Role {
     Trailer,
     /// `Expect`
     Expect,
-    /// Means something on one connection only (RFC 9110, 7.6.1, and what Go's reverse proxy drops in addition).
+    /// Means something on one connection only (RFC 9110, 7.6.1, and what Go's reverse proxy drops in addition), or
+    /// nothing at all (`Proxy`).
     HopByHop,
     /// `CDN-Loop`: passed on whatever `Connection` says, so that loops end.
     Loop,
@@ -76,7 +77,9 @@ fn exact_role(name: &[u8]) -> Role {
         Some(b'k') if is("keep-alive") => Role::HopByHop,
         Some(b'h') if is("http2-settings") => Role::HopByHop,
         Some(b'p')
-            if is("proxy-connection") || is("proxy-authenticate") || is("proxy-authorization") =>
+            // "Proxy" means nothing, and programs that read fields as environment variables take it for the proxy
+            // that they are to use (CVE-2016-5385, "httpoxy"; ingress-nginx drops it as well).
+            if is("proxy") || is("proxy-connection") || is("proxy-authenticate") || is("proxy-authorization") =>
         {
             Role::HopByHop
         }

@@ -15,6 +15,8 @@ fn a_role_does_not_depend_on_case() {
         ("keep-alive", Role::HopByHop),
         ("proxy-connection", Role::HopByHop),
         ("proxy-authorization", Role::HopByHop),
+        ("proxy", Role::HopByHop),
+        ("cdn-loop", Role::Loop),
         ("forwarded", Role::Managed(Managed::Other)),
         ("x-forwarded-for", Role::Managed(Managed::For)),
         ("x-forwarded-proto", Role::Managed(Managed::Proto)),
@@ -26,6 +28,7 @@ fn a_role_does_not_depend_on_case() {
         ("x-real-ip", Role::Managed(Managed::RealIp)),
         ("x-ssl-client-dn", Role::Managed(Managed::Other)),
         ("accept", Role::EndToEnd),
+        ("proxy-status", Role::EndToEnd),
         ("x-trace", Role::EndToEnd),
         ("hosts", Role::EndToEnd),
         ("", Role::EndToEnd),
@@ -47,6 +50,7 @@ fn no_other_spelling_of_a_known_field_passes() {
         "X_SSL_Client_Verify",
         "X_Forwarded_Tls_Client_Cert_Info_And_More_And_More",
         "Proxy_Authorization",
+        "CDN_Loop",
     ] {
         assert_eq!(role(name.as_bytes()), Role::Twin, "{name}");
     }

@@ -11,7 +11,7 @@ pub(crate) mod chunked;
 mod deadline;
 mod encode;
 pub(crate) mod head;
-mod intake;
+pub(crate) mod intake;
 pub(crate) mod pipe;
 mod relay;
 mod request;

@@ -20,6 +20,7 @@ fn a_request_reaches_an_http1_backend_as_one_plain_request() {
             .header("x-forwarded-for", "203.0.113.9")
             .header("x_forwarded_for", "203.0.113.9")
             .header("x-real-ip", "203.0.113.9")
+            .header("proxy", "http://evil.test")
             .header("expect", "100-continue");
         let answer = client.whole(request.body(()).unwrap()).await.unwrap();
         assert_eq!(answer.status, 200);
@@ -69,6 +70,28 @@ fn fields_of_the_connection_stay_on_it() {
             assert!(!answer.headers.contains_key(gone), "{gone}");
         }
         assert!(answer.headers.contains_key("date"));
+    });
+}
+
+#[test]
+fn an_answer_whose_head_trickles_in_is_read_like_any_other() {
+    on_a_worker(async {
+        let backend = Backend::new().await;
+        let stage = Stage::new(&[Site::new("acme", "a.test").backend(backend.address())]);
+        let client = stage.clear().await;
+        let serve = async {
+            let mut stream = backend.accept().await;
+            stream.set_nodelay(true).unwrap();
+            read_head(&mut stream).await.unwrap();
+            let answer = "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\nX: \r\nY: 1\r\n\
+                          Content-Length: 2\r\n\r\nok";
+            for byte in answer.as_bytes() {
+                stream.write_all(&[*byte]).await.unwrap();
+                tokio::task::yield_now().await;
+            }
+        };
+        let (answer, ()) = tokio::join!(client.get("http://a.test/"), serve);
+        assert_eq!((answer.text(), &answer.headers["y"]), ("ok", &"1".parse().unwrap()));
     });
 }
 

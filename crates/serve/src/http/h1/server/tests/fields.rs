@@ -21,7 +21,7 @@ const OURS: &str = "X-Forwarded-For: 127.0.0.1\nX-Forwarded-Host: a.test\nX-Forw
 fn hop_by_hop_fields_end_here() {
     on_stage(|stage| async move {
         let fields = "Connection: keep-alive, X-Once\r\nKeep-Alive: 5\r\nX-Once: 1\r\nx-once: 2\r\nX-Kept: 3\r\n\
-                      Proxy-Connection: x\r\nProxy-Authorization: x\r\nTrailer: x\r\nUpgrade: h2c\r\nTE: gzip\r\n";
+                      Proxy-Connection: x\r\nProxy-Authorization: x\r\nPROXY: http://evil.test\r\nTrailer: x\r\nUpgrade: h2c\r\nTE: gzip\r\n";
         assert_eq!(passed_on(&stage, fields).await, format!("X-Kept: 3\n{OURS}"));
         let trailers = "TE: gzip, trailers;q=0.5\r\nConnection: TE\r\n";
         let expected = format!("Connection: TE\nTE: trailers\n{OURS}");
