@@ -45,6 +45,11 @@ pub(crate) struct TenantFacts {
     pub(crate) namespaces: BTreeMap<Arc<str>, Option<Arc<str>>>,
     /// The namespaces that it lists and that do not exist.
     pub(crate) missing: BTreeSet<Arc<str>>,
+    /// The namespaces that were created anew, and are not its own any more.
+    pub(crate) replaced: BTreeSet<Arc<str>>,
+    /// The namespaces whose UIDs are to be remembered although they are not its own now: those that were replaced, and
+    /// those that are gone and may come back.
+    pub(crate) remembered: BTreeMap<Arc<str>, Arc<str>>,
 }
 
 /// A claim that holds in memory only.
@@ -98,12 +103,23 @@ impl Facts {
         for (id, spec) in tenancy.specs() {
             let missing = spec.namespaces.iter();
             let missing = missing.filter(|name| !world.namespaces().contains_key(*name));
+            let replaced: BTreeSet<_> = tenancy.replaced(id).cloned().collect();
+            let has_selector = !spec.namespace_labels.is_empty();
+            let is_remembered = |name: &Arc<str>| {
+                let is_gone = !world.namespaces().contains_key(name);
+                let may_return = has_selector || spec.namespaces.contains(name);
+                replaced.contains(name) || is_gone && may_return
+            };
+            let remembered = spec.pinned.iter().filter(|(name, _)| is_remembered(name));
+            let remembered = remembered.map(|(name, uid)| (name.clone(), uid.clone())).collect();
             self.tenants.push(TenantFacts {
                 origin: spec.origin.clone(),
                 label: id.to_string().into(),
                 domains: spec.domains.clone(),
                 namespaces: own.remove(id).unwrap_or_default(),
                 missing: missing.cloned().collect(),
+                replaced,
+                remembered,
             });
         }
     }

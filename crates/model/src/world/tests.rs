@@ -3,6 +3,8 @@
 
 use super::*;
 use crate::claim::{ClaimState, HostClaim};
+use crate::finding::Reason;
+use crate::settings::TenancyMode;
 
 fn claim(epoch: u64) -> Object {
     let record = ClaimRecord {
@@ -59,4 +61,66 @@ fn slices_stand_in_order_and_move_with_their_label() {
     assert_eq!((of(&world, "web"), of(&world, "api")), (vec!["a".into()], vec!["b".into()]));
     world.withdraw(slice("b", "api").key());
     assert!(of(&world, "api").is_empty());
+}
+
+fn namespace(name: &str, uid: &str) -> Object {
+    let key = ObjectKey::new(Kind::Namespace, "", name);
+    let origin = Origin { uid: Some(uid.into()), ..Origin::bare(key) };
+    Object::Namespace(Arc::new(Namespace {
+        origin,
+        labels: [("team".into(), "acme".into())].into(),
+    }))
+}
+
+fn tenant(pins: &[(&str, &str)], by_label: bool) -> Object {
+    let key = ObjectKey::new(Kind::Tenant, "", "acme");
+    let labels = by_label.then(|| ("team".into(), "acme".into()));
+    Object::Tenant(Arc::new(TenantSpec {
+        origin: Origin::bare(key),
+        namespaces: if by_label { [].into() } else { ["web".into()].into() },
+        namespace_labels: labels.into_iter().collect(),
+        domains: Vec::new(),
+        entry_points: Vec::new(),
+        allow_catch_all: false,
+        require_tls13: false,
+        max_routes: None,
+        max_requests_in_flight: None,
+        max_hosts: None,
+        pinned: pins.iter().map(|(name, uid)| ((*name).into(), (*uid).into())).collect(),
+    }))
+}
+
+#[test]
+fn a_namespace_that_was_made_anew_is_not_the_tenants_until_it_is_confirmed() {
+    for by_label in [false, true] {
+        for mode in [TenancyMode::Namespace, TenancyMode::Declared] {
+            let mut world = World::new(Settings { tenancy: mode, ..Settings::default() });
+            let owner = |world: &World| world.tenancy().tenant_of("web").map(|id| id.to_string());
+            world.declare(namespace("web", "1"));
+            world.declare(tenant(&[("web", "1")], by_label));
+            assert_eq!(owner(&world).as_deref(), Some("tenant/acme"));
+            world.declare(namespace("web", "2"));
+            let alone = (mode == TenancyMode::Namespace).then_some("web");
+            assert_eq!(owner(&world).as_deref(), alone);
+            let told: Vec<_> = world.findings().map(|finding| finding.reason).collect();
+            assert_eq!(told, [Reason::NamespaceReplaced]);
+            // The operator takes the namespace out, which removes the pin, and puts it back.
+            world.declare(tenant(&[], by_label));
+            assert_eq!(owner(&world).as_deref(), Some("tenant/acme"));
+            assert_eq!(world.findings().count(), 0);
+        }
+    }
+}
+
+#[test]
+fn pinning_what_is_there_is_no_news() {
+    let mut world = World::new(Settings::default());
+    world.declare(namespace("web", "1"));
+    world.declare(tenant(&[], false));
+    world.take_changes();
+    world.declare(tenant(&[("web", "1")], false));
+    assert!(matches!(world.take_changes(), Changes::None));
+    world.declare(namespace("web", "2"));
+    assert!(matches!(world.take_changes(), Changes::Everything));
+    assert_eq!(world.tenancy().tenant_of("web").unwrap().to_string(), "web");
 }

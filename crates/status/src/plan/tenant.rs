@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The status of Tenant objects, which the operator reads.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use postern_api::crd::{PinnedNamespace, Tenant, TenantStatus, TenantSummary};
 use postern_model::{Finding, Kind, ObjectKey, Severity};
@@ -48,18 +50,32 @@ fn status(
     let ready = ready(tenant, findings, &accepted);
     let before = object.status.as_ref().map_or(&[][..], |status| &status.conditions);
     let condition = |told: Told, kind| told.into_condition(kind, before, &object.metadata, now);
-    let namespaces = tenant.namespaces.iter().take(PINNED).map(|(name, uid)| PinnedNamespace {
-        name: name.to_string(),
-        uid: uid.as_deref().map(Into::into),
-    });
     TenantStatus {
         conditions: vec![condition(accepted, "Accepted"), condition(ready, "Ready")],
-        namespaces: namespaces.collect(),
+        namespaces: pinned(tenant, object.status.as_ref()),
         summary: Some(TenantSummary {
             namespaces: listed(tenant.namespaces.keys()),
             domains: listed(tenant.domains.iter()),
         }),
     }
+}
+
+/// The namespaces with the UIDs under which they were seen first: what is pinned stays so until the Tenant does not want
+/// the namespace any more.  What the object says goes before what was compiled, which may be older.
+fn pinned(tenant: &TenantFacts, status: Option<&TenantStatus>) -> Vec<PinnedNamespace> {
+    let before = status.into_iter().flat_map(|status| &status.namespaces);
+    let before: BTreeMap<&str, &str> =
+        before.filter_map(|pin| Some((&*pin.name, pin.uid.as_deref()?))).collect();
+    let mut pins: BTreeMap<&str, Option<&str>> = BTreeMap::new();
+    for (name, uid) in &tenant.namespaces {
+        pins.insert(name, before.get(&**name).copied().or(uid.as_deref()));
+    }
+    for (name, uid) in &tenant.remembered {
+        pins.insert(name, before.get(&**name).copied().or(Some(&**uid)));
+    }
+    let pins = pins.into_iter().take(PINNED);
+    pins.map(|(name, uid)| PinnedNamespace { name: name.into(), uid: uid.map(Into::into) })
+        .collect()
 }
 
 fn accepted(findings: &[Finding]) -> Told {
@@ -77,6 +93,14 @@ fn ready(tenant: &TenantFacts, findings: &[Finding], accepted: &Told) -> Told {
         let more = tenant.missing.len() - 1;
         let more = if more == 0 { String::new() } else { format!(", nor do {more} more") };
         return Told::no("NamespaceNotFound", format!("namespace {missing} does not exist{more}"));
+    }
+    if let Some(replaced) = tenant.replaced.first() {
+        let more = tenant.replaced.len() - 1;
+        let more = if more == 0 { String::new() } else { format!(", and so were {more} more") };
+        let message = format!(
+            "namespace {replaced} was deleted and created anew{more}, and is not this Tenant's any more"
+        );
+        return Told::no("NamespaceReplaced", message);
     }
     if tenant.namespaces.is_empty() {
         return Told::no("NoNamespaces", "no namespace has the labels of the selector");
@@ -122,6 +146,8 @@ mod tests {
             domains: Vec::new(),
             namespaces: [("acme".into(), Some("1".into()))].into(),
             missing: ["acme-staging".into()].into(),
+            replaced: [].into(),
+            remembered: [].into(),
         };
         let told = ready(&tenant, &[], &accepted(&[]));
         assert_eq!(
@@ -130,5 +156,32 @@ mod tests {
         );
         tenant.missing.clear();
         assert_eq!(ready(&tenant, &[], &accepted(&[])).reason, "Ready");
+        tenant.replaced.insert("acme-api".into());
+        assert_eq!(ready(&tenant, &[], &accepted(&[])).reason, "NamespaceReplaced");
+    }
+
+    #[test]
+    fn a_pin_stays_until_the_namespace_is_wanted_no_more() {
+        let pin =
+            |name: &str, uid: &str| PinnedNamespace { name: name.into(), uid: Some(uid.into()) };
+        let key = ObjectKey::new(Kind::Tenant, "", "acme");
+        let mut tenant = TenantFacts {
+            origin: key.into(),
+            label: "tenant/acme".into(),
+            domains: Vec::new(),
+            namespaces: [("web".into(), Some("2".into())), ("new".into(), Some("9".into()))].into(),
+            missing: [].into(),
+            replaced: [].into(),
+            remembered: [("gone".into(), "3".into())].into(),
+        };
+        let before = TenantStatus {
+            namespaces: vec![pin("web", "1"), pin("gone", "3"), pin("unwanted", "4")],
+            ..TenantStatus::default()
+        };
+        let written = pinned(&tenant, Some(&before));
+        assert_eq!(written, [pin("gone", "3"), pin("new", "9"), pin("web", "1")]);
+        tenant.namespaces.clear();
+        tenant.remembered.clear();
+        assert_eq!(pinned(&tenant, Some(&before)), []);
     }
 }
