@@ -12,6 +12,7 @@ mod client_hello;
 mod deadlines;
 mod early_answer;
 mod egress;
+mod external_name;
 mod findings_name_nobody;
 mod forged_headers;
 mod h2_coalescing;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Services resolved to endpoints.  Backends have numbers, so that a change of endpoints leaves every route as it is.
 
+mod external;
+
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -11,6 +13,7 @@ use postern_model::{
 use postern_snapshot::editor::TenantRoom;
 use postern_snapshot::{Backend, BackendKey, BackendSlot, Editor};
 
+use self::external::Destination;
 use crate::few::Few;
 use crate::notice;
 use crate::resolve::{Referrer, TenantView, Unresolved};
@@ -60,18 +63,24 @@ struct Refused {
 pub(crate) enum NoBackend {
     Unresolved(Unresolved),
     ExternalName,
+    /// An external name that means something inside the cluster, or that is no name.
+    ExternalNameInside,
     NoSuchPort,
 }
 
 /// Finds the Service and the port of it that are meant.
 pub(crate) fn resolve<'a>(
     view: &TenantView<'a>,
+    terms: &Terms,
     from: Referrer<'_>,
     wanted: &BackendUse,
 ) -> Result<(&'a Arc<Service>, &'a ServicePort), NoBackend> {
     let service = view.resolve(from, &wanted.service).map_err(NoBackend::Unresolved)?;
-    if matches!(service.kind, ServiceKind::ExternalName(_)) {
-        return Err(NoBackend::ExternalName);
+    if let ServiceKind::ExternalName(name) = &service.kind {
+        if !terms.settings.allow_external_names {
+            return Err(NoBackend::ExternalName);
+        }
+        Destination::of(name).ok_or(NoBackend::ExternalNameInside)?;
     }
     let port = service.ports.iter().find(|port| match &wanted.port {
         PortName::Number(number) => port.port == *number,
@@ -139,7 +148,7 @@ impl Backends {
             in_use.ports.iter_mut().find(|known| known.backend.key.port == port.port)
         {
             known.uses += 1;
-            return (known.slot, !known.backend.endpoints.is_empty());
+            return (known.slot, known.backend.serves());
         }
         let (backend, refused) = build(shop, from, service, port);
         let number = self.free.pop().unwrap_or_else(|| {
@@ -149,7 +158,7 @@ impl Backends {
         let slot = BackendSlot(number);
         let backend = Arc::new(backend);
         editor.set_backend(shop.room, slot, Some(backend.clone()));
-        let serves = !backend.endpoints.is_empty();
+        let serves = backend.serves();
         in_use.ports.reserve_exact(1);
         in_use.ports.push(Port { uses: 1, slot, backend, refused });
         (slot, serves)
@@ -188,7 +197,7 @@ impl Backends {
             if backend == *known.backend {
                 continue;
             }
-            turned |= backend.endpoints.is_empty() != known.backend.endpoints.is_empty();
+            turned |= backend.serves() != known.backend.serves();
             known.backend = Arc::new(backend);
             editor.set_backend(shop.room, known.slot, Some(known.backend.clone()));
         }
@@ -237,12 +246,33 @@ fn build(
     let mut ready = BTreeSet::new();
     let mut serving = BTreeSet::new();
     let to = Ref::<Service>::new(key.namespace.clone(), key.name.clone());
-    if let ServiceKind::Native(address) = service.kind {
-        if shop.terms.settings.egress.allows(address) {
+    let mut external = None;
+    let admitted_alone = match &service.kind {
+        ServiceKind::Native(address) => {
+            Some((*address, shop.terms.settings.egress.allows(*address)))
+        }
+        ServiceKind::ExternalName(name) if shop.terms.settings.allow_external_names => {
+            match Destination::of(name) {
+                Some(Destination::Address(address)) => {
+                    Some((address, external::admits(address, shop.terms)))
+                }
+                Some(Destination::Name(name)) => {
+                    external = Some(Box::new(Destination::under(name, shop.terms)));
+                    None
+                }
+                None => None,
+            }
+        }
+        ServiceKind::ExternalName(_) | ServiceKind::Endpoints => None,
+    };
+    match admitted_alone {
+        Some((address, true)) => {
             ready.insert(SocketAddr::new(address, port.port));
-        } else {
+        }
+        Some((address, false)) => {
             refused.by_egress.insert(address);
         }
+        None => {}
     }
     let balances = service.kind == ServiceKind::Endpoints;
     for slice in shop.view.slices(from, &to).filter(|_| balances) {
@@ -267,12 +297,25 @@ fn build(
             port: port.port,
         },
         protocol: port.protocol,
-        server_name: format!("{}.{}.svc", key.name, key.namespace).into(),
+        server_name: server_name(service),
         pass_host_header: service.pass_host_header,
         endpoints: endpoints.into_iter().collect(),
+        external,
     };
     let refused = (refused != Refused::default()).then(|| Box::new(refused));
     (backend, refused)
+}
+
+/// The name that an endpoint's certificate must have: that of the outside world, for what is outside.
+fn server_name(service: &Service) -> Arc<str> {
+    let key = &service.origin.key;
+    match &service.kind {
+        ServiceKind::ExternalName(name) => match Destination::of(name) {
+            Some(Destination::Name(name)) => name.as_str().into(),
+            _ => name.clone(),
+        },
+        _ => format!("{}.{}.svc", key.name, key.namespace).into(),
+    }
 }
 
 /// The endpoint's address, if a tenant may have requests sent there (I14).
@@ -322,8 +365,7 @@ fn findings(view: &TenantView<'_>, name: &ServiceName, in_use: &InUse) -> Vec<Fi
         );
         findings.push(notice::ENDPOINT_NOT_OWNED.about(origin, "", message));
     }
-    let mut empty: Vec<_> =
-        in_use.ports.iter().filter(|port| port.backend.endpoints.is_empty()).collect();
+    let mut empty: Vec<_> = in_use.ports.iter().filter(|port| !port.backend.serves()).collect();
     empty.sort_by_key(|port| port.backend.key.port);
     for port in empty {
         let field = format!("spec.ports[{}]", port.backend.key.port);

@@ -257,7 +257,7 @@ impl Explanation {
                         protocol: backend.protocol,
                         endpoints: backend.endpoints.to_vec(),
                     });
-                    if backend.endpoints.is_empty() {
+                    if !backend.serves() {
                         Outcome::NoEndpoints
                     } else {
                         Outcome::Forwarded

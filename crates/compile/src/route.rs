@@ -191,6 +191,13 @@ pub(crate) fn no_backend(at: Position<'_>, reason: NoBackend) -> Finding {
             field,
             format!("Service {service} is of type ExternalName, which is not allowed"),
         ),
+        NoBackend::ExternalNameInside => notice::EXTERNAL_NAME.about(
+            origin,
+            field,
+            format!(
+                "the external name of Service {service} is no domain name outside of the cluster"
+            ),
+        ),
         NoBackend::NoSuchPort => notice::PORT_NOT_FOUND.about(
             origin,
             field,

@@ -414,7 +414,7 @@ impl Tenant {
         let unresolved = Some(Action::Closed(Closed::BackendUnresolved));
         let Some(wanted) = &at.rule.backend else { return unresolved };
         let from = Referrer::of(&at.routes.origin.key);
-        let found = match backend::resolve(shop.view, from, wanted) {
+        let found = match backend::resolve(shop.view, shop.terms, from, wanted) {
             Ok(found) => found,
             Err(reason) => {
                 declared.findings.push(route::no_backend(at, reason));

@@ -61,6 +61,9 @@ impl Terms {
 
     /// Whose an object is, by its class (Traefik `shouldProcessIngress`; Kubernetes "Default IngressClass").
     pub(crate) fn select(&self, class: &ClassSelection) -> Selection {
+        if !self.settings.serves_ingresses {
+            return Selection::Others;
+        }
         let wanted = self.settings.ingress_class.as_deref();
         match class {
             ClassSelection::Named(name) => self.select_named(name, wanted),

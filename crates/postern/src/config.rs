@@ -100,8 +100,6 @@ impl Config {
 }
 
 fn settings(reader: &Reader<'_>) -> Result<Settings, ConfigError> {
-    reader.only(&keys::INGRESS, true, "cannot be turned off: no other provider exists yet")?;
-    reader.only(&keys::INGRESS_EXTERNAL_NAME, false, "is not supported yet, only false is")?;
     let quarantine = reader.duration(&keys::TENANCY_QUARANTINE)?;
     let class = reader.text(&keys::INGRESS_CLASS);
     Ok(Settings {
@@ -113,6 +111,8 @@ fn settings(reader: &Reader<'_>) -> Result<Settings, ConfigError> {
         ingress_class: (!class.is_empty()).then(|| class.into()),
         namespaces: namespaces(reader),
         allow_empty_services: reader.switch(&keys::INGRESS_EMPTY_SERVICES)?,
+        serves_ingresses: reader.switch(&keys::INGRESS)?,
+        allow_external_names: reader.switch(&keys::INGRESS_EXTERNAL_NAME)?,
         native_lb_by_default: reader.switch(&keys::INGRESS_NATIVE_LB)?,
         strict_prefix_matching: reader.switch(&keys::INGRESS_STRICT_PREFIX)?,
         // Nobody and everybody are told apart by whether the list is there.

@@ -148,6 +148,8 @@ pub struct UpstreamConfig {
     pub max_idle_per_tenant: usize,
     /// Sockets on which this process listens, whatever else may be dialled: the admin server's; an edge adds its own.
     pub own_sockets: Vec<SocketAddr>,
+    /// Whom backends are asked for that are known by a name only; empty: the name servers of `/etc/resolv.conf`.
+    pub name_servers: Vec<SocketAddr>,
 }
 
 impl Default for UpstreamConfig {
@@ -161,6 +163,7 @@ impl Default for UpstreamConfig {
             max_idle_per_endpoint: 200,
             max_idle_per_tenant: 2048,
             own_sockets: Vec::new(),
+            name_servers: Vec::new(),
         }
     }
 }

@@ -129,7 +129,7 @@ impl Connection {
         let route = admitted.admission.route(self.entry_point, path).ok_or(Refusal::NotFound)?;
         let Action::Forward(slot) = route.action else { return Err(Refusal::Closed) };
         let backend = admitted.admission.backend(slot).ok_or(Refusal::Closed)?.clone();
-        if backend.endpoints.is_empty() {
+        if !backend.serves() {
             return Err(Refusal::NoEndpoint);
         }
         let route = route.clone();

@@ -4,7 +4,10 @@
 
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
+
+use postern_snapshot::Backend;
 
 use crate::connection::{Admitted, Connection, Refusal, Target};
 use crate::finished::{Answerer, Finished, Noted};
@@ -96,6 +99,13 @@ impl Exchange {
         let head = HeldHead::new(bytes, &self.connection, runtime);
         self.head = Some(head.ok_or(Refusal::TooManyRequests)?);
         Ok(())
+    }
+
+    /// Notes to which addresses it goes, where its backend has a name only.
+    pub(crate) fn redirect(&mut self, backend: Arc<Backend>) {
+        if let Some(target) = &mut self.target {
+            target.backend = backend;
+        }
     }
 
     /// Where it goes.

@@ -92,7 +92,8 @@ pub(crate) fn certificate(names: &[&str]) -> Arc<Certificate> {
     let names = names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     let made = rcgen::generate_simple_self_signed(names).expect("a certificate");
     let (chain, key) = (made.cert.pem(), made.signing_key.serialize_pem());
-    Arc::new(Certificate::parse(chain.as_bytes(), key.as_bytes()).expect("a usable certificate"))
+    let secret = |text: String| SecretBytes::new(text.into_bytes());
+    Arc::new(Certificate::parse(secret(chain), secret(key)).expect("a usable certificate"))
 }
 
 /// What is served at one moment.
@@ -133,6 +134,7 @@ fn backend(endpoints: &[SocketAddr], protocol: AppProtocol) -> Option<Arc<Backen
         protocol,
         server_name: "app.ns.svc".into(),
         pass_host_header: true,
+        external: None,
         endpoints: endpoints.into(),
     }))
 }

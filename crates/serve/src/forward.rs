@@ -23,6 +23,7 @@ use crate::exchange::Exchange;
 use crate::io::Io;
 use crate::metrics::Upstream;
 use crate::pool::Destination;
+use crate::resolve_name;
 use crate::runtime::TenantRuntime;
 use crate::worker::Worker;
 
@@ -45,6 +46,19 @@ pub(crate) struct Way {
     pub(crate) slot: BackendSlot,
     /// The endpoint.
     pub(crate) endpoint: SocketAddr,
+}
+
+/// Aims a request at addresses, where its backend has a name only.
+async fn resolve(exchange: &mut Exchange) -> Result<(), ForwardError> {
+    if exchange.target().is_some_and(|target| target.backend.external.is_some()) {
+        // In a box, as hardly any backend is of that kind.
+        let resolved = Box::pin(resolve_name::resolve(exchange)).await;
+        if resolved.is_err() {
+            exchange.count(Upstream::ConnectFailed);
+        }
+        resolved?;
+    }
+    Ok(())
 }
 
 /// The ways to a target's endpoints in the order in which they are tried: each endpoint has its turn to be the first.

@@ -35,6 +35,7 @@ mod io;
 mod listener;
 mod pool;
 mod preface;
+mod resolve_name;
 mod respond;
 mod runtime;
 mod server_config;

@@ -17,6 +17,7 @@ use crate::forward::http2::Multiplexed;
 use crate::in_flight::{InFlight, Places};
 use crate::metrics::{Metrics, TenantCounters};
 use crate::pool::Pool;
+use crate::resolve_name::Names;
 
 /// One tenant's state on one worker.
 pub(crate) struct TenantRuntime {
@@ -34,6 +35,8 @@ pub(crate) struct TenantRuntime {
     pub(crate) pool: Pool,
     /// Whose turn it is among the endpoints of its backends.
     pub(crate) balance: Balance,
+    /// The addresses of its backends that are known by a name only.
+    pub(crate) names: Names,
     /// Its HTTP/2 connections to backends.
     pub(crate) multiplexed: Multiplexed,
     /// A name that was the tenant's when it last was admitted: the way to ask whether the tenant is still there.
@@ -50,6 +53,7 @@ impl TenantRuntime {
             backend_tls: BackendTls::default(),
             pool: Pool::default(),
             balance: Balance::default(),
+            names: Names::default(),
             multiplexed: Multiplexed::default(),
             name: RefCell::new(admission.name().clone()),
         }
@@ -61,7 +65,7 @@ impl TenantRuntime {
         let admission = admission.filter(|admission| *admission.scope() == self.scope);
         let has = |slot: BackendSlot, endpoint: SocketAddr| {
             let backend = admission.as_ref().and_then(|admission| admission.backend(slot));
-            backend.is_some_and(|backend| backend.endpoints.binary_search(&endpoint).is_ok())
+            backend.is_some_and(|backend| backend.may_have(endpoint))
         };
         self.pool.leave(has);
         self.multiplexed.leave(has);

@@ -18,7 +18,7 @@ pub mod snapshot;
 pub mod tls_profile;
 
 pub use admission::{Admission, Readmission};
-pub use backend::{Backend, BackendKey, BackendSlot};
+pub use backend::{Backend, BackendKey, BackendSlot, External};
 pub use certificate::{Certificate, CertificateError};
 pub use editor::Editor;
 pub use expiry::Expiry;

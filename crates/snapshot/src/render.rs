@@ -50,6 +50,9 @@ impl Snapshot {
                     let endpoints: Vec<_> =
                         backend.endpoints.iter().map(ToString::to_string).collect();
                     out.insert("endpoints".into(), endpoints.into());
+                    if let Some(external) = &backend.external {
+                        out.insert("externalName".into(), external.name.as_str().into());
+                    }
                 }
             }
             Action::Closed(Closed::BackendUnresolved) => {

@@ -165,6 +165,59 @@ fn what_leads_nowhere_is_closed_and_does_not_fall_through() {
     }
 }
 
+fn external(name: &str, settings: Settings) -> (Option<(Action, Option<Arc<Backend>>)>, Report) {
+    let mut world = world_with(settings);
+    let kind = ServiceKind::ExternalName(name.into());
+    declare!(world, Service { kind, ..service("a/web") }, ingress("a/in", 1, &["a.test/ web"]));
+    let (snapshot, report) = compiled(&mut world);
+    (action(&snapshot, "a.test"), report)
+}
+
+fn allowing() -> Settings {
+    Settings { allow_external_names: true, ..Settings::default() }
+}
+
+#[test]
+fn external_names_are_kept_where_the_operator_allows_them() {
+    let (action, report) = external("Api.example.com.", allowing());
+    let backend = action.unwrap().1.unwrap();
+    assert!(backend.serves());
+    assert!(backend.endpoints.is_empty());
+    assert_eq!(&*backend.server_name, "api.example.com");
+    let external = backend.external.as_ref().unwrap();
+    assert_eq!(external.name.as_str(), "api.example.com");
+    assert!(external.public_only);
+    assert_eq!(report.findings.len(), 0);
+    let single = Settings { tenancy: postern_model::TenancyMode::Off, ..allowing() };
+    let backend = self::external("api.example.com", single).0.unwrap().1.unwrap();
+    assert!(!backend.external.as_ref().unwrap().public_only);
+}
+
+#[test]
+fn external_names_inside_the_cluster_are_closed() {
+    for name in ["web.b.svc.cluster.local", "web.b.svc", "localhost", "kubernetes", "0x7f.1"] {
+        let (action, report) = external(name, allowing());
+        assert_eq!(action.unwrap().0, Action::Closed(Closed::BackendUnresolved), "{name}");
+        assert_eq!(reasons(&report, Kind::Ingress, "a/in"), ["ExternalNameNotAllowed"], "{name}");
+    }
+}
+
+#[test]
+fn external_addresses_are_endpoints_under_the_same_rule_as_names() {
+    let used = |address: &str| {
+        let (action, report) = external(address, allowing());
+        let backend = action.unwrap().1.unwrap();
+        let endpoints: Vec<_> = backend.endpoints.iter().map(ToString::to_string).collect();
+        (endpoints, reasons(&report, Kind::Service, "a/web"))
+    };
+    assert_eq!(used("93.184.215.14"), (vec!["93.184.215.14:80".to_owned()], vec![]));
+    for address in ["127.0.0.1", "169.254.169.254", "10.0.0.7", "::ffff:127.0.0.1"] {
+        let (endpoints, reasons) = used(address);
+        assert!(endpoints.is_empty(), "{address}");
+        assert_eq!(reasons, ["EgressDenied", "NoEndpoints"], "{address}");
+    }
+}
+
 #[test]
 fn a_service_of_another_namespace_is_closed() {
     let mut world = start();

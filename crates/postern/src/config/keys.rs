@@ -58,7 +58,7 @@ keys! {
     TENANCY_REQUESTS = "tenancy.limits.requestsInFlight", Count, "a quarter of the open files",
         "The most requests of one tenant that are being answered at one moment, WebSockets included, over all workers; further ones are answered with 429. spec.limits.requestsInFlight of a Tenant goes before it. By default they may hold a quarter of the file descriptors that the process may have, two each; in tenancy.mode off there is no limit. 0 means no limit.";
     INGRESS = "providers.kubernetesIngress", Switch, "true",
-        "Reads Ingress objects; they are always read, so only true is accepted.";
+        "Serves Ingress objects; when false, and as no other provider exists yet, nothing is served.";
     INGRESS_NAMESPACES = "providers.kubernetesIngress.namespaces", List, "",
         "Reads objects of these namespaces only; without it, of all. In a cluster each of them is watched by itself, so that rights in them are enough.";
     INGRESS_CLASS = "providers.kubernetesIngress.ingressClass", Text, "",
@@ -66,7 +66,7 @@ keys! {
     INGRESS_EMPTY_SERVICES = "providers.kubernetesIngress.allowEmptyServices", Switch, "true",
         "A route to a Service without endpoints answers 503; when false it is left out, and answers 404.";
     INGRESS_EXTERNAL_NAME = "providers.kubernetesIngress.allowExternalNameServices", Switch, "false",
-        "Services of type ExternalName; they are not supported yet, so only false is accepted.";
+        "Serves Services of type ExternalName: their names are resolved when a request comes. Names of the cluster itself are refused, and so are private addresses, unless egress.allow has them or tenancy.mode is off.";
     INGRESS_LABELS = "providers.kubernetesIngress.labelSelector", Text, "",
         "Reads only the Ingresses of a cluster that this label selector selects, in Kubernetes' spelling: app=shop,tier!=test.";
     INGRESS_CROSS_NAMESPACE = "providers.kubernetesIngress.allowCrossNamespace", Switch, "false",

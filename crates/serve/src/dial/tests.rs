@@ -42,6 +42,7 @@ fn backend(endpoint: SocketAddr) -> Backend {
         protocol: AppProtocol::Https,
         server_name: "app.ns.svc".into(),
         pass_host_header: true,
+        external: None,
         endpoints: [endpoint].into(),
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::dial::DialError;
 use crate::metrics::Upstream;
+use crate::resolve_name::NameError;
 use crate::respond::Answer;
 
 /// Why a request got no answer from its backend.
@@ -13,6 +14,9 @@ pub(crate) enum ForwardError {
     /// No connection.
     #[error("the endpoint cannot be reached")]
     Dial(#[source] Arc<DialError>),
+    /// The backend's name leads nowhere.
+    #[error("the backend has no address")]
+    Name(#[source] Arc<NameError>),
     /// The connection broke, or what came over it is no answer.
     #[error("the endpoint did not answer as HTTP/2 demands")]
     Http2(#[source] Arc<hyper::Error>),
@@ -38,7 +42,7 @@ impl ForwardError {
     pub(crate) fn event(&self) -> Upstream {
         match self {
             Self::TimedOut => Upstream::TimedOut,
-            Self::Dial(_) => Upstream::ConnectFailed,
+            Self::Dial(_) | Self::Name(_) => Upstream::ConnectFailed,
             _ => Upstream::Broken,
         }
     }
@@ -49,6 +53,7 @@ impl ForwardError {
             Self::Client => Answer::BadRequest,
             Self::ClientTimedOut => Answer::RequestTimeout,
             Self::TimedOut => Answer::GatewayTimeout,
+            Self::Name(error) => error.answer(),
             Self::Dial(error) => match **error {
                 DialError::TimedOut { .. } => Answer::GatewayTimeout,
                 _ => Answer::BadGateway,
@@ -61,6 +66,12 @@ impl ForwardError {
 impl From<hyper::Error> for ForwardError {
     fn from(error: hyper::Error) -> Self {
         Self::Http2(Arc::new(error))
+    }
+}
+
+impl From<NameError> for ForwardError {
+    fn from(error: NameError) -> Self {
+        Self::Name(Arc::new(error))
     }
 }
 

@@ -16,7 +16,7 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 
-use super::{ForwardError, RequestBody, Way, ways, within};
+use super::{ForwardError, RequestBody, Way, resolve, ways, within};
 use crate::buffer::Buffer;
 use crate::exchange::Exchange;
 use crate::http::fields::{Role, role};
@@ -44,6 +44,7 @@ pub(crate) async fn send(
     head: impl Fn(&mut Buffer, SocketAddr),
 ) -> Result<Response<Box<Call>>, ForwardError> {
     let mut call = Box::new(call);
+    resolve(exchange).await?;
     let mut failed = ForwardError::ConnectionLost;
     for way in ways(exchange) {
         exchange.ask(way.endpoint);

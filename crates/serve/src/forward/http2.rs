@@ -23,7 +23,7 @@ use postern_snapshot::BackendSlot;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-use super::{ForwardError, RequestBody, Way, ways, within};
+use super::{ForwardError, RequestBody, Way, resolve, ways, within};
 use crate::exchange::Exchange;
 use crate::http::h2::{Local, Turns};
 use crate::io::Io;
@@ -96,11 +96,12 @@ pub(crate) async fn send(
     mut request: Request<RequestBody>,
 ) -> Result<Response<(Incoming, Lease)>, ForwardError> {
     let authority = request.headers_mut().remove(HOST);
+    resolve(exchange).await?;
     let mut failed = ForwardError::ConnectionLost;
     for way in ways(exchange) {
         exchange.ask(way.endpoint);
         let host = authority.as_ref().filter(|_| way.backend.pass_host_header);
-        *request.uri_mut() = absolute(request.uri(), host, way.endpoint)?;
+        *request.uri_mut() = absolute(request.uri(), host, &way)?;
         for _ in 0..LEASES {
             let lease = match way.lease().await {
                 Ok(lease) => lease,
@@ -134,13 +135,13 @@ pub(crate) async fn send(
 fn absolute(
     uri: &Uri,
     authority: Option<&HeaderValue>,
-    endpoint: SocketAddr,
+    way: &Way,
 ) -> Result<Uri, ForwardError> {
     let authority = match authority {
         Some(authority) => {
             Authority::from_maybe_shared(Bytes::copy_from_slice(authority.as_bytes()))
         }
-        None => Authority::from_maybe_shared(endpoint.to_string()),
+        None => Authority::from_maybe_shared(way.backend.host_of(way.endpoint)),
     };
     let mut parts = Parts::default();
     parts.scheme = Some(Scheme::HTTP);

@@ -20,6 +20,7 @@ use crate::exchange::Exchange;
 use crate::io::Io;
 use crate::metrics::Upstream;
 use crate::pool::Destination;
+use crate::resolve_name::resolve;
 use crate::respond::Answer;
 
 /// The most endpoints that are tried for one request.
@@ -51,6 +52,13 @@ pub(crate) async fn forward(
     exchange: &mut Exchange,
     plan: &mut Plan,
 ) -> Outcome {
+    if exchange.target().is_some_and(|target| target.backend.external.is_some()) {
+        // In a box, as hardly any backend is of that kind.
+        if let Err(error) = Box::pin(resolve(exchange)).await {
+            exchange.count(Upstream::ConnectFailed);
+            return Outcome::Failed(error.answer());
+        }
+    }
     let Some(target) = exchange.target() else { return Outcome::Failed(Answer::BadGateway) };
     let endpoints = target.backend.endpoints.clone();
     let count = endpoints.len();
@@ -142,7 +150,8 @@ async fn attempt(
     let mut wire = Wire::new(io);
     wire.outbox = std::mem::take(&mut plan.head);
     if let Some(host) = &mut plan.host {
-        let address = endpoint.to_string();
+        let address =
+            exchange.target().map_or_else(String::new, |target| target.backend.host_of(endpoint));
         wire.outbox.replace(host.clone(), address.as_bytes());
         host.end = host.start + address.len();
     }

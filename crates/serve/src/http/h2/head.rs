@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue};
 use http::uri::{PathAndQuery, Uri};
 use http::{Method, Request, Version};
+use postern_snapshot::Backend;
 use smallvec::SmallVec;
 
 use super::request::RequestTarget;
@@ -27,8 +28,10 @@ pub(super) struct Head<'a> {
     pub(super) arrival: Arrival<'a>,
     /// Whether the client is believed about who it is.
     pub(super) trusted: bool,
-    /// Whether the client's Host is passed on; else the endpoint's address is sent.
+    /// Whether the client's Host is passed on; else what the backend is called is sent.
     pub(super) pass_host: bool,
+    /// The backend.
+    pub(super) backend: &'a Backend,
     /// Whether the body that follows is that of a WebSocket's opening: none.
     pub(super) websocket_key: Option<&'a str>,
 }
@@ -65,7 +68,7 @@ impl Head<'_> {
         if self.pass_host {
             into.put(self.arrival.authority.as_bytes());
         } else {
-            into.put(endpoint.to_string().as_bytes());
+            into.put(self.backend.host_of(endpoint).as_bytes());
         }
         into.put(b"\r\n");
         let mut claims = Claims::default();

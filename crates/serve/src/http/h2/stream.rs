@@ -117,6 +117,7 @@ async fn forward(
         },
         trusted: connection.config.forwarded.trusts(connection.peer.ip()),
         pass_host: backend.pass_host_header,
+        backend: &backend,
         websocket_key: None,
     };
     let answered = if backend.protocol == AppProtocol::H2c {

@@ -23,7 +23,7 @@ use crate::forward::http1::{self, Call};
 use crate::forwarded::Arrival;
 use crate::http::h1::body::Framing;
 use crate::http::h1::wire::Wire;
-use crate::http::upgrade::tunnel;
+use crate::http::upgrade::tunnel_of;
 use crate::respond::Answer;
 
 /// What comes of an extended CONNECT.
@@ -74,6 +74,7 @@ pub(super) async fn open(exchange: &mut Exchange, parts: &mut Parts) -> Result<O
         },
         trusted: connection.config.forwarded.trusts(connection.peer.ip()),
         pass_host: backend.pass_host_header,
+        backend: &backend,
         websocket_key: Some(&key),
     };
     let call = Call::upgrade("websocket");
@@ -114,10 +115,9 @@ fn accept(key: &str) -> String {
 impl Tunnel {
     /// Carries bytes until both sides have closed; the request is reported then.
     pub(super) async fn run(self, mut exchange: Exchange, _stream: OpenStream) {
-        let half_closed = exchange.connection().config.timeouts.idle;
         let Ok(client) = self.client.await else { return };
         let client = TokioIo::new(client);
-        if let Ok(carried) = tunnel(client, self.backend, half_closed).await {
+        if let Ok(carried) = tunnel_of(&exchange, client, self.backend).await {
             exchange.request_bytes = carried.up;
             exchange.response_bytes = carried.down;
         }
