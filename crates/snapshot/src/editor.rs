@@ -16,6 +16,8 @@ use crate::tls_profile::TlsDecision;
 #[derive(Debug)]
 pub struct Editor {
     next: Snapshot,
+    /// A name that one tenant answered for is another's now, or under another claim.
+    moves_names: bool,
 }
 
 /// Where a tenant's rooms are in the snapshots of one compiler.
@@ -32,7 +34,7 @@ impl TenantRoom {
 impl Editor {
     /// Starts from `last`.
     pub fn new(last: &Snapshot) -> Self {
-        Self { next: last.clone() }
+        Self { next: last.clone(), moves_names: false }
     }
 
     /// Makes sure that a tenant has a room.
@@ -75,6 +77,13 @@ impl Editor {
         let HostParts { scope, room, epoch, tls, routes } = host;
         let entry =
             HostEntry { pattern: pattern.clone(), scope, tenant: room.0, epoch, tls, routes };
+        let answered = match &pattern {
+            Some(pattern) => self.next.hosts.answers(pattern),
+            None => None,
+        };
+        self.moves_names |= answered.is_some_and(|before| {
+            before.scope != entry.scope || before.pattern.is_some() && before.epoch != entry.epoch
+        });
         let entry = Some(Arc::new(entry));
         match pattern {
             Some(pattern) => self.next.hosts.set(&pattern, entry),
@@ -97,6 +106,10 @@ impl Editor {
 
     /// The finished snapshot.
     pub fn finish(mut self, generation: u64) -> Snapshot {
+        // A snapshot that was made from nothing decides on every name.
+        if self.moves_names || self.next.decided == 0 {
+            self.next.decided = generation;
+        }
         self.next.generation = generation;
         self.next
     }

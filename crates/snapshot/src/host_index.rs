@@ -95,6 +95,17 @@ impl HostIndex {
         Some(catch_all)
     }
 
+    /// What answers for names of a pattern now: what is behind it, or the catch-all.
+    pub(crate) fn answers(&self, pattern: &HostPattern) -> Option<&Arc<HostEntry>> {
+        let name = pattern.name().as_str();
+        let shard = &self.shards[shard_of(name)];
+        let map = match pattern {
+            HostPattern::Exact(_) => &shard.exact,
+            HostPattern::Wildcard(_) => &shard.wildcard,
+        };
+        map.get(name).map_or(self.catch_all.as_ref(), Option::as_ref)
+    }
+
     /// Puts or takes away what is behind a pattern.
     pub(crate) fn set(&mut self, pattern: &HostPattern, entry: Option<Arc<HostEntry>>) {
         let (map, name) = self.entries(pattern);

@@ -33,6 +33,8 @@ pub struct TenantSnapshot {
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
     pub(crate) generation: u64,
+    /// The generation in which it was decided last, for all names, whose they are.
+    pub(crate) decided: u64,
     pub(crate) hosts: HostIndex,
     pub(crate) tenants: Chunked<Arc<TenantSnapshot>>,
 }
@@ -41,6 +43,18 @@ impl Snapshot {
     /// Rises with every snapshot; 0 is the empty one that nothing was compiled for.
     pub fn generation(&self) -> u64 {
         self.generation
+    }
+
+    /// The generation in which it was decided last, for all names, whose they are: no name has gone from one tenant to
+    /// another since then.
+    pub fn decided(&self) -> u64 {
+        self.decided
+    }
+
+    /// Whether the name by which somebody was admitted is still the same tenant's, under the same claim.
+    pub fn upholds(&self, held: &Admission) -> bool {
+        let entry = self.hosts.find(held.name());
+        entry.is_some_and(|entry| entry.scope == *held.scope() && entry.epoch == held.epoch())
     }
 
     /// The door: the rooms of the tenant that owns `name`, or none.

@@ -15,6 +15,8 @@ use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::exchange::Exchange;
+
 /// The most bytes that are read at once, and so the most that a direction keeps.
 const SCRATCH: usize = 16 * 1024;
 
@@ -31,16 +33,35 @@ pub(crate) struct Carried {
     pub(crate) down: u64,
 }
 
+/// Carries bytes as [`tunnel`] does, for as long as the name that was asked for is its tenant's: a tunnel does not outlive
+/// the transfer of its host, nor its release.
+pub(crate) async fn tunnel_of<C, B>(
+    exchange: &Exchange,
+    client: C,
+    backend: B,
+) -> io::Result<Carried>
+where
+    C: AsyncRead + AsyncWrite + Unpin,
+    B: AsyncRead + AsyncWrite + Unpin,
+{
+    let connection = exchange.connection();
+    let Some(target) = exchange.target() else {
+        return Err(io::ErrorKind::NotConnected.into());
+    };
+    let revoked = connection.worker.published.revoked(&target.admitted.admission);
+    tokio::select! {
+        biased;
+        () = revoked => Err(io::ErrorKind::ConnectionAborted.into()),
+        carried = tunnel(client, backend, connection.config.timeouts.idle) => carried,
+    }
+}
+
 /// Carries bytes between `client` and `backend` until both have closed, or one fails.
 ///
 /// A quiet tunnel lives on for as long as both sides keep it (as in Traefik; WebSockets are quiet most of the time).
 /// Once one side has closed, the other must move within `half_closed`, so that nobody can leave halves behind; zero
 /// means no limit.
-pub(crate) async fn tunnel<C, B>(
-    client: C,
-    backend: B,
-    half_closed: Duration,
-) -> io::Result<Carried>
+async fn tunnel<C, B>(client: C, backend: B, half_closed: Duration) -> io::Result<Carried>
 where
     C: AsyncRead + AsyncWrite + Unpin,
     B: AsyncRead + AsyncWrite + Unpin,

@@ -21,7 +21,7 @@ use super::upstream::{Client, Outcome, forward};
 use super::wire::Wire;
 use crate::connection::Connection;
 use crate::exchange::Exchange;
-use crate::http::upgrade::tunnel;
+use crate::http::upgrade::tunnel_of;
 use crate::io::Io;
 use crate::respond::Answer;
 
@@ -234,8 +234,8 @@ impl Server {
     async fn tunnel(&mut self, mut exchange: Box<Exchange>, mut backend: Box<Wire>) -> Flow {
         self.wire.rest();
         backend.rest();
-        let half_closed = self.connection.config.timeouts.idle;
-        if let Ok(carried) = Box::pin(tunnel(&mut self.wire, *backend, half_closed)).await {
+        let carried = Box::pin(tunnel_of(&exchange, &mut self.wire, *backend)).await;
+        if let Ok(carried) = carried {
             exchange.request_bytes += carried.up;
             exchange.response_bytes += carried.down;
         }
