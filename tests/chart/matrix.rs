@@ -49,7 +49,6 @@ fn a_typo_is_refused_at_every_depth() {
         "metrics: {prometheus: {serviceMonitor: {enable: true}}}",
         // What cannot be had is refused and not ignored.
         "providers: {kubernetesIngress: {enabled: false}}",
-        "providers: {kubernetesIngress: {allowExternalNameServices: true}}",
     ] {
         let rendered = helm.render_text(typo);
         assert!(!rendered.status.success(), "{typo} is accepted");

@@ -12,6 +12,7 @@
 mod case;
 mod certificates;
 mod rendered;
+mod user_pages;
 
 use std::env;
 use std::fs;

@@ -72,6 +72,9 @@ impl Stage {
             log.info(format!("{what} listens on {address}"));
             sockets.push(address);
         }
+        if !config.settings.serves_ingresses {
+            log.warn("providers.kubernetesIngress is false, and there is no other provider: nothing is served");
+        }
         if config.cluster.wants_traefik_kinds {
             log.warn(NO_TRAEFIK_KINDS);
         }

@@ -81,7 +81,8 @@ impl External {
     pub fn admits(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         let is_allowed = self.egress.allow.iter().any(|net| net.contains(&address));
-        is_allowed || self.egress.allows(address) && !(self.public_only && !is_public(address))
+        let is_reachable = !self.public_only || is_public(address);
+        is_allowed || is_reachable && self.egress.allows(address)
     }
 }
 
@@ -97,8 +98,8 @@ fn is_public(address: IpAddr) -> bool {
                 || a == 198 && b & 0xfe == 18
                 || a == 0
                 || a >= 240;
-            !(v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_documentation())
-                && !special
+            let local = v4.is_private() || v4.is_loopback() || v4.is_link_local();
+            !(local || special || v4.is_documentation())
         }
         IpAddr::V6(v6) => is_public_v6(v6),
     }

@@ -13,7 +13,9 @@ use crate::scenario::{
     compiled, declare, ingress, key, reasons, rule, service, slice, world, world_with,
 };
 
-fn action(snapshot: &Snapshot, host: &str) -> Option<(Action, Option<Arc<Backend>>)> {
+type Aimed = Option<(Action, Option<Arc<Backend>>)>;
+
+fn action(snapshot: &Snapshot, host: &str) -> Aimed {
     let admission = snapshot.admit(&Host::parse(host).unwrap())?;
     let route = admission.routes().next()?;
     let backend = match &route.action {
@@ -165,7 +167,7 @@ fn what_leads_nowhere_is_closed_and_does_not_fall_through() {
     }
 }
 
-fn external(name: &str, settings: Settings) -> (Option<(Action, Option<Arc<Backend>>)>, Report) {
+fn external(name: &str, settings: Settings) -> (Aimed, Report) {
     let mut world = world_with(settings);
     let kind = ServiceKind::ExternalName(name.into());
     declare!(world, Service { kind, ..service("a/web") }, ingress("a/in", 1, &["a.test/ web"]));
