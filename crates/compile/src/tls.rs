@@ -405,7 +405,7 @@ fn load(view: &TenantView<'_>, secret: &SecretUse, before: Option<Loaded>) -> Lo
         }
         _ => {}
     }
-    match Certificate::parse(&chain.expose(), &key.expose()) {
+    match Certificate::parse(chain.clone(), key.clone()) {
         Ok(certificate) => Loaded::Ready { source, certificate: Arc::new(certificate) },
         Err(reason) => Loaded::Invalid { source, reason },
     }

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postern_model::{
-    AppProtocol, EntryPointId, EntryPointSet, HostPattern, Kind, ObjectKey, PathMatch, Tenancy,
+    AppProtocol, EntryPointId, EntryPointSet, HostPattern, Kind, ObjectKey, PathMatch, SecretBytes,
+    Tenancy,
 };
 use postern_snapshot::editor::{HostParts, TenantRoom};
 use postern_snapshot::{

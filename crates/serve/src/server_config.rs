@@ -38,7 +38,8 @@ const TICKETS: usize = 1;
 pub(crate) fn make(profile: &TlsProfile, tickets: &Tickets) -> Arc<ServerConfig> {
     let both: &[_] = &[&TLS13, &TLS12];
     let versions = if profile.demands().require_tls13 { &both[..1] } else { both };
-    let certificate = OnlyThis(profile.certificate().key().clone());
+    // It was read when it was declared; if it cannot be now, there is no handshake.
+    let certificate = OnlyThis(profile.certificate().certified().ok().map(Arc::new));
     let mut config = ServerConfig::builder_with_provider(PROVIDER.clone())
         .with_protocol_versions(versions)
         .expect("the provider has suites and groups for both versions")
@@ -82,10 +83,10 @@ fn is_chacha20(suite: CipherSuite) -> bool {
 }
 
 #[derive(Debug)]
-struct OnlyThis(Arc<CertifiedKey>);
+struct OnlyThis(Option<Arc<CertifiedKey>>);
 
 impl ResolvesServerCert for OnlyThis {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.0.clone())
+        self.0.clone()
     }
 }

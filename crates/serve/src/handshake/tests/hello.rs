@@ -57,7 +57,7 @@ fn every_name_is_answered_with_its_own_certificate() {
                 let (stream, served) = connect(&worker).await;
                 let client = client::shake(&config, name, stream).await.unwrap();
                 let shown = &client.get_ref().1.peer_certificates().unwrap()[0];
-                assert_eq!(*shown, certificate.key().cert[0]);
+                assert_eq!(*shown, certificate.certified().unwrap().cert[0]);
                 let secured = served.await.unwrap().unwrap();
                 assert_eq!(&**secured.admission.scope().label(), tenant);
             }
@@ -160,7 +160,7 @@ fn a_hello_in_one_byte_segments_and_small_records_ends_in_a_connection() {
         let (config, stream) = (Arc::new(config), Dribble(stream));
         let client = client::shake(&config, "www.acme.example", stream).await.unwrap();
         let shown = &client.get_ref().1.peer_certificates().unwrap()[0];
-        assert_eq!(*shown, acme.key().cert[0]);
+        assert_eq!(*shown, acme.certified().unwrap().cert[0]);
         assert!(served.await.unwrap().is_some());
     });
 }
