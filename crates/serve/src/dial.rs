@@ -189,7 +189,7 @@ fn verifier(upstream: &UpstreamConfig) -> Result<Arc<dyn ServerCertVerifier>, Di
 /// have self-signed certificates exist, and Traefik's users bring that setting along.  Off by default, and out of any
 /// tenant's reach.  Signatures are verified all the same, so that the handshake is with whoever has the key.
 #[derive(Debug)]
-struct Unverified;
+pub(crate) struct Unverified;
 
 impl ServerCertVerifier for Unverified {
     fn verify_server_cert(
