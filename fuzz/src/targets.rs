@@ -6,6 +6,8 @@
 
 #[cfg(feature = "client_hello")]
 pub mod client_hello;
+#[cfg(feature = "h1_request")]
+pub mod h1_request;
 #[cfg(feature = "host")]
 pub mod host;
 #[cfg(feature = "path")]

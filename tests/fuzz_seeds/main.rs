@@ -3,6 +3,8 @@
 
 #[path = "../../fuzz/src/targets/client_hello.rs"]
 pub mod client_hello;
+#[path = "../../fuzz/src/targets/h1_request.rs"]
+pub mod h1_request;
 #[path = "../../fuzz/src/targets/host.rs"]
 pub mod host;
 #[path = "../../fuzz/src/targets/path.rs"]
@@ -38,6 +40,11 @@ fn seeds_of_path_hold() {
 #[test]
 fn seeds_of_client_hello_hold() {
     replay("client_hello", client_hello::run);
+}
+
+#[test]
+fn seeds_of_h1_request_hold() {
+    replay("h1_request", h1_request::run);
 }
 
 #[test]
