@@ -11,7 +11,7 @@ use crate::facts::Facts;
 use crate::plan::event::{Notice, Said};
 use crate::plan::ingress::{self, Ingresses};
 use crate::plan::{claim, tenant};
-use crate::queue::{Allowance, FairQueue};
+use crate::queue::{Allowance, FairQueue, Quota};
 use crate::seen::{self, Seen};
 use crate::task::{Target, Task, Written};
 use crate::view::{Address, Key, SeenIngress};
@@ -44,6 +44,8 @@ pub(crate) struct Agenda {
     /// What is not permitted, and when it is tried again.
     denied: HashMap<(&'static str, Arc<str>), Instant>,
     round: u64,
+    /// How many writes are due and not planned yet.
+    withheld: usize,
 }
 
 impl Agenda {
@@ -60,6 +62,7 @@ impl Agenda {
             failed: HashMap::new(),
             denied: HashMap::new(),
             round: 0,
+            withheld: 0,
         }
     }
 
@@ -70,17 +73,20 @@ impl Agenda {
         self.round += 1;
         self.failed.retain(|_, (_, until)| now < *until + 2 * NOT_GRANTED);
         self.denied.retain(|_, until| now < *until);
+        let [mut for_claims, mut for_status, mut for_events] =
+            self.queues.each_ref().map(|queue| queue.quota(now));
         let mut claims = Vec::new();
         let mut status = tenant::plan(facts, &self.seen, today);
         if self.seen.claims_listed {
-            claims = claim::plan(facts, &self.seen, today);
-            let first: HashSet<&Target> = claims.iter().map(|task| &task.target).collect();
-            let described = claim::describe(facts, &self.seen, today);
-            status.extend(described.into_iter().filter(|task| !first.contains(&task.target)));
+            let (tasks, due) = claim::plan(facts, &self.seen, today, &mut for_claims);
+            claims = tasks;
+            status.extend(claim::describe(facts, &self.seen, today, (&due, &mut for_status)));
         }
         let addresses = self.addresses.as_deref();
-        status.extend(self.ingresses.plan(facts, &self.seen, addresses, now));
-        let events = self.events(facts, now);
+        let tasks = self.ingresses.plan(facts, &self.seen, addresses, (now, &mut for_status));
+        status.extend(tasks);
+        let events = self.events(facts, (now, &mut for_events));
+        self.withheld = [for_claims, for_status, for_events].iter().map(Quota::withheld).sum();
         for (queue, tasks) in [claims, status, events].into_iter().enumerate() {
             let may = tasks.into_iter().filter(|task| self.may(&task.target, now));
             let may: Vec<_> = may.map(|task| (task.tenant.clone(), task)).collect();
@@ -88,7 +94,7 @@ impl Agenda {
         }
     }
 
-    fn events(&mut self, facts: &Facts, now: Instant) -> Vec<Task> {
+    fn events(&mut self, facts: &Facts, at: (Instant, &mut Quota)) -> Vec<Task> {
         let found = facts.findings.values().flatten();
         let warnings = found.map(|finding| {
             let key = &finding.origin.key;
@@ -100,7 +106,7 @@ impl Agenda {
         let contended = contended.iter().filter_map(|key| ingress::contended(facts, key));
         let served = self.ingresses.notices(facts, &self.seen, self.addresses.as_deref());
         let notices: Vec<_> = warnings.chain(contended).chain(served).collect();
-        self.said.plan(notices, self.round, now)
+        self.said.plan(notices, self.round, at)
     }
 
     fn may(&self, target: &Target, now: Instant) -> bool {
@@ -133,7 +139,7 @@ impl Agenda {
 
     /// How many writes wait.
     pub(crate) fn waiting(&self) -> usize {
-        self.queues.iter().map(FairQueue::len).sum()
+        self.queues.iter().map(FairQueue::len).sum::<usize>() + self.withheld
     }
 
     /// Whether something waits for its turn.

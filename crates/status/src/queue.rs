@@ -7,6 +7,9 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+/// How many tasks of one sort are planned at a time, of all tenants together.
+const MOST: usize = 1024;
+
 /// How much a tenant may have written.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Allowance {
@@ -109,9 +112,56 @@ impl<T> FairQueue<T> {
         None
     }
 
+    /// How much is worth planning now.
+    pub(crate) fn quota(&self, now: Instant) -> Quota {
+        let Allowance { burst, per_second } = self.allowance;
+        // What a tenant may have written by the time of the next plan, and one to be seen waiting.
+        let room = |level: f64| (level + per_second) as usize + 1;
+        let rooms = self.lanes.iter().map(|(tenant, lane)| {
+            let passed = now.saturating_duration_since(lane.bucket.filled).as_secs_f64();
+            (tenant.clone(), room((lane.bucket.level + passed * per_second).min(burst)))
+        });
+        Quota { rooms: rooms.collect(), each: room(burst), left: MOST, withheld: 0 }
+    }
+
     /// How many tasks wait.
     pub(crate) fn len(&self) -> usize {
         self.lanes.values().map(|lane| lane.waiting.len()).sum()
+    }
+}
+
+/// How much of what is to be written is planned at a time.  A task holds a whole object, and when there is a lot to
+/// write nearly all of them would be thrown away with the next plan.
+#[derive(Debug)]
+pub(crate) struct Quota {
+    rooms: HashMap<Arc<str>, usize>,
+    each: usize,
+    left: usize,
+    withheld: usize,
+}
+
+impl Quota {
+    /// One that takes everything.
+    #[cfg(test)]
+    pub(crate) fn unbounded() -> Self {
+        Self { rooms: HashMap::new(), each: usize::MAX, left: usize::MAX, withheld: 0 }
+    }
+
+    /// Whether one more is planned for a tenant.  A tenant that has used up its allowance takes nobody else's room.
+    pub(crate) fn takes(&mut self, tenant: &Arc<str>) -> bool {
+        let room = self.rooms.entry(tenant.clone()).or_insert(self.each);
+        if *room == 0 || self.left == 0 {
+            self.withheld += 1;
+            return false;
+        }
+        *room -= 1;
+        self.left -= 1;
+        true
+    }
+
+    /// How many were not planned.
+    pub(crate) fn withheld(&self) -> usize {
+        self.withheld
     }
 }
 
@@ -148,6 +198,24 @@ mod tests {
         assert_eq!(queue.pop(now), None);
         let later = now + Duration::from_secs(1);
         assert_eq!(std::iter::from_fn(|| queue.pop(later)).count(), 1);
+    }
+
+    #[test]
+    fn a_plan_is_bounded_and_who_may_not_write_takes_no_room() {
+        let now = Instant::now();
+        let mut queue = FairQueue::new(TWO_THEN_ONE);
+        queue.refill(tasks("loud", 10), now);
+        assert_eq!(std::iter::from_fn(|| queue.pop(now)).count(), 2);
+        let mut quota = queue.quota(now);
+        let taken = |quota: &mut Quota, tenant: &str| {
+            let tenant = tenant.into();
+            (0..10).filter(|_| quota.takes(&tenant)).count()
+        };
+        assert_eq!(taken(&mut quota, "loud"), 2, "its allowance is used up");
+        assert_eq!(taken(&mut quota, "quiet"), 4);
+        assert_eq!(quota.withheld(), 14);
+        let all: usize = (0..10_000).map(|n| taken(&mut quota, &format!("tenant-{n}"))).sum();
+        assert_eq!(all + 6, MOST);
     }
 
     #[test]

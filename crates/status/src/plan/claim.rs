@@ -7,6 +7,7 @@
 //! changes is written only over exactly the state that the decision was based on (compare and swap, by what the object
 //! said and by its version): whatever else it says has won, comes back through the watch, and is decided on anew.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -19,6 +20,7 @@ use serde_json::json;
 
 use super::condition::{self, Told};
 use crate::facts::{Claim, Facts};
+use crate::queue::Quota;
 use crate::seen::Seen;
 use crate::task::{Target, Task, Write};
 
@@ -103,21 +105,46 @@ fn spec(wanted: &ClaimRecord) -> HostClaimSpec {
     }
 }
 
-/// Writes of claims that are in memory only.
-pub(crate) fn plan(facts: &Facts, seen: &Seen, now: Timestamp) -> Vec<Task> {
-    facts.claims.iter().filter_map(|claim| write(facts, seen, claim, now)).collect()
+/// Writes of claims that are in memory only, as many as the quota takes; and the names of all whose writes are due.
+pub(crate) fn plan(
+    facts: &Facts,
+    seen: &Seen,
+    now: Timestamp,
+    quota: &mut Quota,
+) -> (Vec<Task>, HashSet<String>) {
+    let mut due = HashSet::new();
+    let mut tasks = Vec::new();
+    for Claim { wanted, recorded } in &facts.claims {
+        let name = object_name(&wanted.pattern);
+        let object = seen.claims.get(&*name);
+        let present = object.map(record);
+        if present == Some(None) {
+            continue;
+        }
+        let step = next(wanted, recorded.as_ref(), present.flatten().as_ref());
+        if step == Step::Nothing {
+            continue;
+        }
+        due.insert(name.clone());
+        let tenant = facts.tenant_of(&wanted.namespace);
+        if quota.takes(&tenant)
+            && let Some(write) = write(step, wanted, &name, object, now)
+        {
+            tasks.push(Task { target: Target::Claim(name), tenant, write });
+        }
+    }
+    (tasks, due)
 }
 
-fn write(facts: &Facts, seen: &Seen, claim: &Claim, now: Timestamp) -> Option<Task> {
-    let Claim { wanted, recorded } = claim;
-    let name = object_name(&wanted.pattern);
-    let object = seen.claims.get(&*name);
-    let present = match object {
-        None => None,
-        Some(object) => Some(record(object)?),
-    };
-    let write = match (next(wanted, recorded.as_ref(), present.as_ref()), object) {
-        (Step::Create, _) => Write::CreateClaim(Box::new(HostClaim::new(&name, spec(wanted)))),
+fn write(
+    step: Step,
+    wanted: &ClaimRecord,
+    name: &str,
+    object: Option<&HostClaim>,
+    now: Timestamp,
+) -> Option<Write> {
+    Some(match (step, object) {
+        (Step::Create, _) => Write::CreateClaim(Box::new(HostClaim::new(name, spec(wanted)))),
         (Step::Spec, Some(object)) => Write::ClaimSpec(json!({
             "metadata": {"resourceVersion": object.metadata.resource_version},
             "spec": spec(wanted),
@@ -131,20 +158,30 @@ fn write(facts: &Facts, seen: &Seen, claim: &Claim, now: Timestamp) -> Option<Ta
             status_patch(object, &status)
         }
         _ => return None,
-    };
-    let tenant = facts.tenant_of(&wanted.namespace);
-    Some(Task { target: Target::Claim(name), tenant, write })
+    })
 }
 
-/// Writes of what people read on HostClaims, and of UIDs that are missing.
-pub(crate) fn describe(facts: &Facts, seen: &Seen, now: Timestamp) -> Vec<Task> {
-    seen.claims.iter().filter_map(|(name, object)| amend(facts, name, object, now)).collect()
+/// Writes of what people read on HostClaims, and of UIDs that are missing, but for those with something else due.
+pub(crate) fn describe(
+    facts: &Facts,
+    seen: &Seen,
+    now: Timestamp,
+    (due, quota): (&HashSet<String>, &mut Quota),
+) -> Vec<Task> {
+    let objects = seen.claims.iter().filter(|(name, _)| !due.contains(&***name));
+    objects.filter_map(|(name, object)| amend(facts, (name, object), now, quota)).collect()
 }
 
-fn amend(facts: &Facts, name: &Arc<str>, object: &HostClaim, now: Timestamp) -> Option<Task> {
+fn amend(
+    facts: &Facts,
+    (name, object): (&Arc<str>, &HostClaim),
+    now: Timestamp,
+    quota: &mut Quota,
+) -> Option<Task> {
     let namespace = facts.namespaces.get(object.spec.namespace.as_str());
     let released = object.status.as_ref().and_then(|status| status.released_at.clone());
     let uid = namespace.and_then(|namespace| namespace.uid.as_deref());
+    let tenant = facts.tenant_of(&object.spec.namespace);
     let write = match uid {
         // Somebody restored it, or wrote it by hand: from now on it is this namespace's.
         Some(uid) if object.spec.namespace_uid.is_none() => Write::ClaimSpec(json!({
@@ -160,8 +197,7 @@ fn amend(facts: &Facts, name: &Arc<str>, object: &HostClaim, now: Timestamp) -> 
             status_patch(object, &status)
         }
     };
-    let tenant = facts.tenant_of(&object.spec.namespace);
-    Some(Task { target: Target::Claim(name.to_string()), tenant, write })
+    quota.takes(&tenant).then(|| Task { target: Target::Claim(name.to_string()), tenant, write })
 }
 
 /// Whether people read already that a claim is held: so it is with nearly all of them, nearly always.

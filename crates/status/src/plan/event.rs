@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use super::claim::hexadecimal;
 use super::condition::shortened;
+use crate::queue::Quota;
 use crate::task::{Target, Task, Write};
 
 /// Who says it.
@@ -133,9 +134,10 @@ impl Said {
         &mut self,
         notices: impl IntoIterator<Item = Notice>,
         round: u64,
-        now: Instant,
+        (now, quota): (Instant, &mut Quota),
     ) -> Vec<Task> {
-        let tasks = notices.into_iter().filter_map(|notice| self.consider(&notice, round, now));
+        let tasks =
+            notices.into_iter().filter_map(|notice| self.consider(&notice, round, (now, quota)));
         let tasks: Vec<_> = tasks.collect();
         for saying in self.events.values_mut() {
             saying.ceased |= saying.round != round;
@@ -144,7 +146,12 @@ impl Said {
         tasks
     }
 
-    fn consider(&mut self, notice: &Notice, round: u64, now: Instant) -> Option<Task> {
+    fn consider(
+        &mut self,
+        notice: &Notice,
+        round: u64,
+        (now, quota): (Instant, &mut Quota),
+    ) -> Option<Task> {
         let Origin { key, .. } = &notice.origin;
         let version = api_version(key.kind)?;
         let target = notice.target();
@@ -162,6 +169,9 @@ impl Said {
                 saying.times
             }
         };
+        if !quota.takes(&notice.tenant) {
+            return None;
+        }
         let (namespace, name) = target;
         let event = self.event(notice, version, (&namespace, &name));
         let again = json!({"series": EventSeries {

@@ -12,6 +12,7 @@ use super::condition::shortened;
 use super::event::Notice;
 use crate::contention::Contention;
 use crate::facts::{Facts, Route, served_hosts};
+use crate::queue::Quota;
 use crate::seen::Seen;
 use crate::task::{Target, Task, Write};
 use crate::view::{Address, Key, SeenIngress};
@@ -54,7 +55,7 @@ impl Ingresses {
         facts: &Facts,
         seen: &Seen,
         addresses: Option<&[Address]>,
-        now: Instant,
+        (now, quota): (Instant, &mut Quota),
     ) -> Vec<Task> {
         self.contention.sweep(now);
         let ours: HashSet<Key> =
@@ -71,7 +72,8 @@ impl Ingresses {
             let wanted = if route.is_served { addresses } else { &[] };
             // What another controller says about an object of which we serve nothing is its own affair.
             let is_ours = object.addresses == addresses || self.written.contains_key(&key);
-            if object.addresses != wanted && (route.is_served || is_ours) {
+            let is_due = object.addresses != wanted && (route.is_served || is_ours);
+            if is_due && quota.takes(&route.tenant) {
                 tasks.push(task(key, object, wanted, route.tenant.clone()));
             }
         }

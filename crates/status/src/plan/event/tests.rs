@@ -21,7 +21,7 @@ fn notice(name: &str, note: &str, lasts: bool) -> Notice {
 
 /// One round in which all of this is true, and all that is to be said is said.
 fn round(said: &mut Said, number: u64, at: Instant, notices: &[Notice]) -> Vec<&'static str> {
-    let tasks = said.plan(notices.iter().cloned(), number, at);
+    let tasks = said.plan(notices.iter().cloned(), number, (at, &mut Quota::unbounded()));
     let mut writes = Vec::new();
     for task in tasks {
         let Target::Event(namespace, name) = task.target else { panic!("not an event") };
@@ -120,5 +120,5 @@ fn a_file_is_no_object_and_gets_no_event() {
     let mut said = Said::new("postern-0");
     let mut notice = notice("shop", "x", true);
     notice.origin.key.kind = Kind::File;
-    assert!(said.plan([notice], 1, Instant::now()).is_empty());
+    assert!(said.plan([notice], 1, (Instant::now(), &mut Quota::unbounded())).is_empty());
 }

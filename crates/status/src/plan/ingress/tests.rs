@@ -47,7 +47,8 @@ fn now() -> Ingresses {
 /// The names of the objects that are written to, with the address.
 fn plan(ingresses: &mut Ingresses, facts: &Facts, seen: &Seen) -> Vec<(String, String)> {
     let ours = address("203.0.113.7");
-    let tasks = ingresses.plan(facts, seen, Some(&ours), Instant::now());
+    let now = Instant::now();
+    let tasks = ingresses.plan(facts, seen, Some(&ours), (now, &mut Quota::unbounded()));
     let written = tasks.into_iter().map(|task| {
         let Write::Ingress(body) = task.write else { panic!("not an Ingress") };
         let ip = body["status"]["loadBalancer"]["ingress"][0]["ip"].as_str().unwrap_or_default();
