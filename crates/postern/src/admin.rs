@@ -3,11 +3,12 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::uri::Authority;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -145,6 +146,11 @@ async fn answer(
     pages: Pages,
     state: Arc<State>,
 ) -> Response<Full<Bytes>> {
+    if !is_for_us(request) {
+        // RFC 9110, 15.5.20.
+        let text = "ask by address, as localhost, or by the name of a Service\n";
+        return respond(StatusCode::MISDIRECTED_REQUEST, TEXT, text);
+    }
     if !pages.have(request.uri().path()) {
         return respond(StatusCode::NOT_FOUND, TEXT, "not found\n");
     }
@@ -159,6 +165,36 @@ async fn answer(
         "/metrics" => made(PROMETHEUS, move || state.metrics()).await,
         _ => made(JSON, move || format!("{:#}\n", state.render())).await,
     }
+}
+
+/// Whether a request was sent to this server by someone who knows it: by address (as probes, scrapes and tools do) or by
+/// a name that only a cluster or a machine gives, such as `localhost`.  Under a name of the public DNS it comes from a
+/// browser whose page has let its own name point here (DNS rebinding), and would read what the page's author may not.
+fn is_for_us(request: &Request<Incoming>) -> bool {
+    let fields: Vec<_> = request.headers().get_all(header::HOST).iter().collect();
+    // HTTP/1.0 has no Host, and no browser speaks it.
+    let field = match fields[..] {
+        [] => return request.uri().authority().is_none_or(|named| is_our_name(named.as_str())),
+        [field] => field,
+        _ => return false,
+    };
+    let named = request.uri().authority().is_none_or(|named| is_our_name(named.as_str()));
+    named && field.to_str().is_ok_and(is_our_name)
+}
+
+/// Whether an authority, with or without a port, is no name that a stranger can have: an address, a single label, or a
+/// Service's name.
+fn is_our_name(authority: &str) -> bool {
+    let Ok(authority) = authority.parse::<Authority>() else { return false };
+    let host = authority.host();
+    let port = authority.port().map_or(0, |port| port.as_str().len() + 1);
+    if authority.as_str().len() != host.len() + port {
+        return false;
+    }
+    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    address.parse::<IpAddr>().is_ok()
+        || !host.is_empty() && !host.contains('.')
+        || [".svc", ".svc.cluster.local"].iter().any(|zone| host.ends_with(zone))
 }
 
 /// Answers with what `make` makes on a thread of its own: with many hosts it takes a while.
@@ -183,4 +219,40 @@ fn respond(
     headers.insert(header::CONTENT_TYPE, http::HeaderValue::from_static(kind));
     headers.insert(header::CACHE_CONTROL, http::HeaderValue::from_static("no-store"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_our_name;
+
+    #[test]
+    fn only_names_that_no_stranger_can_have_are_ours() {
+        for ours in [
+            "10.0.0.7:8081",
+            "10.0.0.7",
+            "[::1]:9000",
+            "[fd00::1]",
+            "localhost:9000",
+            "postern",
+            "postern.ingress.svc:9000",
+            "postern.ingress.svc.cluster.local",
+        ] {
+            assert!(is_our_name(ours), "{ours}");
+        }
+        for foreign in [
+            "",
+            ":9000",
+            "evil.test",
+            "evil.test:9000",
+            "localhost.evil.test",
+            "127.0.0.1.evil.test",
+            "x@127.0.0.1",
+            "127.0.0.1:9000:1",
+            "[::1].evil.test",
+            "evilsvc.test",
+            "a.svc.evil.test",
+        ] {
+            assert!(!is_our_name(foreign), "{foreign}");
+        }
+    }
 }

@@ -257,6 +257,9 @@ fn the_admin_server_tells_what_is_served() {
     let snapshot: serde_json::Value = serde_json::from_str(&snapshot).expect("JSON");
     assert_eq!((status, &snapshot["hosts"][0]["tenant"]), (200, &"acme".into()));
     assert_eq!(get(postern.admin, "localhost", "/api/rawdata").0, 404);
+    for path in ["/ping", "/metrics", "/api/snapshot", "/nothing"] {
+        assert_eq!(get(postern.admin, "rebound.example.test", path).0, 421, "{path}");
+    }
     assert_eq!(started::ask(postern.admin, "POST /ping HTTP/1.1\r\nHost: a\r\n\r\n").0, 405);
     let (status, body) = started::ask(postern.admin, "HEAD /ping HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_eq!((status, body.as_str()), (200, ""));
