@@ -85,7 +85,7 @@ pub(crate) async fn get_secure(edge: IpAddr, host: &str, path: &str) -> (Outcome
 pub(crate) async fn ping(edge: IpAddr) -> Option<u16> {
     let answer = outcome(Duration::from_secs(2), async {
         let stream = TcpStream::connect(SocketAddr::new(edge, 9100)).await?;
-        ask(stream, "health", "/ping").await
+        ask(stream, &edge.to_string(), "/ping").await
     });
     match answer.await {
         Outcome::Answer(status, _) => Some(status),
@@ -97,14 +97,23 @@ pub(crate) async fn ping(edge: IpAddr) -> Option<u16> {
 pub(crate) async fn metrics(edge: IpAddr) -> String {
     let answer = async {
         let mut stream = TcpStream::connect(SocketAddr::new(edge, 9100)).await?;
-        stream
-            .write_all(b"GET /metrics HTTP/1.1\r\nHost: health\r\nConnection: close\r\n\r\n")
-            .await?;
+        let head = format!("GET /metrics HTTP/1.1\r\nHost: {edge}\r\nConnection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).await?;
         let mut text = String::new();
         stream.read_to_string(&mut text).await?;
         io::Result::Ok(text)
     };
     timeout(LIMIT, answer).await.expect("metrics come in time").expect("metrics come")
+}
+
+/// For how long a Postern has been told nothing, in seconds: of that kind, or of the one that it was told least of.
+pub(crate) async fn staleness(edge: IpAddr, kind: Option<&str>) -> f64 {
+    let metrics = metrics(edge).await;
+    let labels = kind.map(|kind| format!("{{kind=\"{kind}\"}}")).unwrap_or_default();
+    let start = format!("postern_source_staleness_seconds{labels}");
+    let lines = metrics.lines().filter(|line| line.starts_with(&start));
+    let silences = lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+    silences.fold(0.0, f64::max)
 }
 
 async fn outcome(limit: Duration, work: impl Future<Output = io::Result<Outcome>>) -> Outcome {

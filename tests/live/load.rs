@@ -6,12 +6,14 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use postern_tests::TestCertificate;
 use tokio::task::JoinHandle;
 
-use crate::client::{Outcome, get};
+use crate::client::{Outcome, get, get_secure};
 use crate::cluster::{PATIENCE, eventually};
 
 /// Clients that ask for one host again and again, each request on a new connection.
+#[derive(Default)]
 pub(crate) struct Load {
     stop: Arc<AtomicBool>,
     counted: Arc<Mutex<BTreeMap<Outcome, usize>>>,
@@ -22,28 +24,53 @@ pub(crate) struct Load {
 impl Load {
     /// One client for each address.
     pub(crate) fn start(edges: &[IpAddr], host: &str) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let counted = Arc::new(Mutex::new(BTreeMap::new()));
-        let total = Arc::new(AtomicUsize::new(0));
-        let client = |edge: &IpAddr| {
-            let (stop, counted, total) = (stop.clone(), counted.clone(), total.clone());
+        let mut load = Self::default();
+        for edge in edges {
             let (edge, host) = (*edge, host.to_owned());
-            tokio::spawn(async move {
-                while !stop.load(Ordering::Relaxed) {
-                    let outcome = get(edge, &host, "/").await;
-                    total.fetch_add(1, Ordering::Relaxed);
-                    *counted
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .entry(outcome)
-                        .or_insert(0) += 1;
-                    // Many enough to see a gap of milliseconds, few enough to leave the machine to others.
-                    tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+            load.client(move || {
+                let host = host.clone();
+                async move { get(edge, &host, "/").await }
+            });
+        }
+        load
+    }
+
+    /// A client over TLS.  Another certificate than this is a failure.
+    pub(crate) fn secure(edge: IpAddr, host: &str, certificate: &TestCertificate) -> Self {
+        let mut load = Self::default();
+        let (host, wanted) = (host.to_owned(), certificate.fingerprint());
+        load.client(move || {
+            let (host, wanted) = (host.clone(), wanted.clone());
+            async move {
+                match get_secure(edge, &host, "/").await {
+                    (Outcome::Answer(..), shown) if shown != wanted => {
+                        Outcome::Failed("another certificate".to_owned())
+                    }
+                    (outcome, _) => outcome,
                 }
-            })
-        };
-        let clients = edges.iter().map(client).collect();
-        Self { stop, counted, total, clients }
+            }
+        });
+        load
+    }
+
+    fn client<F>(&mut self, ask: impl Fn() -> F + Send + 'static)
+    where
+        F: Future<Output = Outcome> + Send,
+    {
+        let (stop, counted, total) = (self.stop.clone(), self.counted.clone(), self.total.clone());
+        self.clients.push(tokio::spawn(async move {
+            while !stop.load(Ordering::Relaxed) {
+                let outcome = ask().await;
+                total.fetch_add(1, Ordering::Relaxed);
+                *counted
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .entry(outcome)
+                    .or_insert(0) += 1;
+                // Many enough to see a gap of milliseconds, few enough to leave the machine to others.
+                tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+            }
+        }));
     }
 
     /// Waits for so many more requests.

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use crate::cable::Cable;
-use crate::client::{Outcome, metrics};
+use crate::client::{Outcome, staleness};
 use crate::cluster::{Cluster, PATIENCE, PROMPT, eventually};
 use crate::load::{Load, only};
 use crate::postern::{Postern, Start};
@@ -118,13 +118,7 @@ async fn a_replica_that_is_cut_off_keeps_the_last_owner_and_takes_over_the_next_
     whole.serves(host, &Outcome::of("torn-b"), PROMPT).await;
     load.goes_on(200).await;
     only(&load.stop().await, &Outcome::of("torn-a"));
-    let since = async || {
-        let metrics = metrics(torn.address).await;
-        let lines =
-            metrics.lines().filter(|line| line.starts_with("postern_source_staleness_seconds{"));
-        let silences = lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
-        silences.fold(0.0, f64::max)
-    };
+    let since = async || staleness(torn.address, None).await;
     let before = since().await;
     eventually("it says for how long it has heard nothing", PATIENCE, async || {
         since().await > before + 0.2

@@ -54,9 +54,28 @@ pub(crate) fn ingress(namespace: &str, name: &str, hosts: &[&str]) -> String {
 
 /// The same, with a Secret for the hosts.
 pub(crate) fn secure(namespace: &str, name: &str, hosts: &[&str], secret: &str) -> String {
+    secure_to(namespace, name, hosts, secret, "echo")
+}
+
+/// The same, to another Service.
+pub(crate) fn secure_to(
+    namespace: &str,
+    name: &str,
+    hosts: &[&str],
+    secret: &str,
+    service: &str,
+) -> String {
     let list = hosts.iter().map(|host| format!("{host:?}")).collect::<Vec<_>>().join(", ");
     let tls = format!("  tls: [{{hosts: [{list}], secretName: {secret}}}]\n");
-    ingress_to(namespace, name, hosts, &tls, "echo")
+    ingress_to(namespace, name, hosts, &tls, service)
+}
+
+/// Another Service for the Pods of `echo`.
+pub(crate) fn service(namespace: &str, name: &str) -> String {
+    format!(
+        "apiVersion: v1\nkind: Service\nmetadata: {{name: {name}, namespace: {namespace}}}\n\
+         spec: {{selector: {{app: echo}}, ports: [{{port: 80, targetPort: 8080}}]}}"
+    )
 }
 
 fn ingress_to(namespace: &str, name: &str, hosts: &[&str], tls: &str, service: &str) -> String {
