@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A snapshot as data, for `postern render`, the admin page and golden files.  Keys are not in it.
 
+use std::collections::HashMap;
 use std::fmt::Write;
 
 use postern_model::{EntryPoint, EntryPointId, EntryPointSet, PathMatch};
@@ -11,26 +12,50 @@ use crate::route_table::{Action, Closed, Route};
 use crate::snapshot::Snapshot;
 use crate::tls_profile::{TlsDecision, TlsRefusal};
 
+/// Rules that many hosts share are repeated for each of them if they are no more than this.
+const REPEATED: usize = 32;
+
+/// The hosts at which tables of many routes were written out, by the tables' addresses.
+type Written = HashMap<usize, String>;
+
 impl Snapshot {
-    /// Everything that is served, sorted by host; deterministic for one compiled world.
+    /// Everything that is served, sorted by host; deterministic for one compiled world.  Its size is in proportion to what
+    /// is declared: many rules that hosts share, those without a host say, are written out at the first of them, and the
+    /// others refer to that one (`sharedRoutes`).
     pub fn render(&self, entry_points: &[EntryPoint]) -> Value {
-        let hosts = self.hosts.sorted();
-        let hosts: Vec<Value> = hosts.into_iter().map(|h| self.host(h, entry_points)).collect();
+        let mut written = Written::new();
+        let hosts = self.hosts.sorted().into_iter();
+        let hosts: Vec<Value> = hosts.map(|h| self.host(h, entry_points, &mut written)).collect();
         json!({ "hosts": hosts })
     }
 
-    fn host(&self, entry: &HostEntry, entry_points: &[EntryPoint]) -> Value {
+    fn host(&self, entry: &HostEntry, entry_points: &[EntryPoint], written: &mut Written) -> Value {
         let name =
             entry.pattern.as_ref().map_or_else(|| "(any other)".to_owned(), ToString::to_string);
-        let routes: Vec<Value> =
-            entry.routes.iter().map(|r| self.route(entry, r, entry_points)).collect();
-        json!({
+        let mut routes: Vec<Value> = Vec::new();
+        let mut shared: Vec<Value> = Vec::new();
+        for table in entry.routes.tables() {
+            if table.routes.len() > REPEATED {
+                let address = std::ptr::from_ref(table).addr();
+                if let Some(host) = written.get(&address) {
+                    shared.push(json!({ "like": host, "count": table.routes.len() }));
+                    continue;
+                }
+                written.insert(address, name.clone());
+            }
+            routes.extend(table.routes.iter().map(|r| self.route(entry, r, entry_points)));
+        }
+        let mut host = json!({
             "host": name,
             "tenant": &**entry.scope.label(),
             "epoch": entry.epoch,
             "tls": tls(&entry.tls),
             "routes": routes,
-        })
+        });
+        if !shared.is_empty() {
+            host["sharedRoutes"] = shared.into();
+        }
+        host
     }
 
     fn route(&self, entry: &HostEntry, route: &Route, entry_points: &[EntryPoint]) -> Value {

@@ -75,7 +75,7 @@ pub struct Route {
 /// times ten thousand rules without a host would otherwise be a hundred million entries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RouteTable {
-    routes: Box<[Arc<Route>]>,
+    pub(crate) routes: Box<[Arc<Route>]>,
     /// Where there are many.
     index: Option<Box<PathIndex>>,
     after: Option<Arc<RouteTable>>,
@@ -112,7 +112,7 @@ impl RouteTable {
         self.tables().flat_map(|table| table.routes.iter())
     }
 
-    fn tables(&self) -> impl Iterator<Item = &Self> {
+    pub(crate) fn tables(&self) -> impl Iterator<Item = &Self> {
         std::iter::successors(Some(self), |table| table.after.as_deref())
     }
 }

@@ -174,3 +174,21 @@ fn large_with_one_secret() -> World {
     );
     world
 }
+
+/// A hundred hosts times a thousand rules would be a hundred thousand routes; a tenant may declare many more.
+#[test]
+fn a_rendered_snapshot_grows_with_what_is_declared() {
+    let mut world = world();
+    serve(&mut world, "a/web");
+    let hosts: Vec<String> = (0..100).map(|n| format!("h{n}.x.test/own web")).collect();
+    let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
+    let rules: Vec<String> = (0..1000).map(|n| format!("/any{n} web")).collect();
+    let rules: Vec<&str> = rules.iter().map(String::as_str).collect();
+    declare!(world, ingress("a/hosts", 1, &hosts), ingress("a/hostless", 3, &rules));
+    let (snapshot, _) = crate::scenario::compiled(&mut world);
+    let hosts = crate::scenario::rendered(&snapshot, &world);
+    let routes = hosts.values().map(|host| host["routes"].as_array().unwrap().len());
+    assert_eq!(routes.sum::<usize>(), 1100);
+    assert_eq!(hosts["h99.x.test"]["sharedRoutes"][0]["like"], "h0.x.test");
+    assert_eq!(hosts["h99.x.test"]["sharedRoutes"][0]["count"], 1000);
+}
