@@ -190,3 +190,11 @@ fn hyper_and_we_agree_on_what_is_clear() {
         assert!(is_one_request(seed.as_bytes()), "{seed:?}");
     }
 }
+
+#[test]
+fn a_head_that_grows_beyond_our_own_limit_is_still_one_request() {
+    let fields: String = (0..99).map(|number| format!("a{number}: 1\r\n")).collect();
+    let request = format!("GET / HTTP/1.1\r\nHost: a.test\r\n{fields}\r\n");
+    assert!(relayed(request.as_bytes()).is_some());
+    assert!(is_one_request(request.as_bytes()));
+}
