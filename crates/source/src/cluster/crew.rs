@@ -82,6 +82,7 @@ impl Crew {
             id,
             contact: self.health.contact(target.kind, target.namespace.clone()),
             fetcher: target.name.is_some().then(|| self.fetcher.clone()),
+            unread: target.name.is_some().then(|| self.fetcher.look()),
             target,
             place: self.connections.place(),
             outbox: self.outbox.clone(),

@@ -3,12 +3,13 @@
 //! or would take too many watches.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use kube::Client;
 use serde_json::value::RawValue;
-use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
-use tokio::time::sleep;
+use tokio::sync::{Notify, Semaphore, SemaphorePermit, mpsc};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::backoff::{Backoff, jitter};
 use super::contact::Contact;
@@ -20,6 +21,8 @@ use super::target::Target;
 
 /// How many requests are under way at once.
 const AT_ONCE: usize = 16;
+/// Watches wait no longer until everything was read.
+const READING: Duration = Duration::from_secs(10);
 /// How often a Secret that cannot be watched is read.
 const PERIOD: Duration = Duration::from_secs(30);
 
@@ -29,11 +32,31 @@ pub(super) struct Fetcher {
     client: Client,
     outbox: mpsc::Sender<Word>,
     turns: Arc<Semaphore>,
+    looks: Arc<Looks>,
+}
+
+/// How many Secrets are to be read before they are watched.
+#[derive(Debug, Default)]
+struct Looks {
+    outstanding: AtomicUsize,
+    none: Notify,
+}
+
+/// One Secret that is to be read before it is watched; it was, when this is dropped.
+#[derive(Debug)]
+pub(super) struct Look(Arc<Looks>);
+
+impl Drop for Look {
+    fn drop(&mut self) {
+        if self.0.outstanding.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.none.notify_waiters();
+        }
+    }
 }
 
 impl Fetcher {
     pub(super) fn new(client: Client, outbox: mpsc::Sender<Word>) -> Self {
-        Self { client, outbox, turns: Arc::new(Semaphore::new(AT_ONCE)) }
+        Self { client, outbox, turns: Arc::new(Semaphore::new(AT_ONCE)), looks: Arc::default() }
     }
 
     /// Reads a Secret until there is an answer.
@@ -87,20 +110,49 @@ impl Fetcher {
     }
 
     /// Reads a Secret, and says its version.
-    pub(super) async fn get(
+    async fn get(&self, target: &Target, name: &str) -> Result<(Item, String), RequestError> {
+        let _turn = self.turn().await?;
+        self.ask(&target.object(name)).await
+    }
+
+    /// Reads a Secret that is watched next, which brings what has changed since: a server with a cache need not ask its
+    /// store.
+    pub(super) async fn glance(
         &self,
         target: &Target,
         name: &str,
     ) -> Result<(Item, String), RequestError> {
         let _turn = self.turn().await?;
-        let answer = Lines::open(&self.client, &target.object(name)).await?;
+        self.ask(&format!("{}?resourceVersion=0", target.object(name))).await
+    }
+
+    async fn ask(&self, url: &str) -> Result<(Item, String), RequestError> {
+        let answer = Lines::open(&self.client, url).await?;
         let answer = answer.whole().await?;
         let object: &RawValue = event::parse(answer.read())?;
         event::item(object)
     }
 
-    /// Waits for a turn, behind all who have waited before.
-    pub(super) async fn turn(&self) -> Result<SemaphorePermit<'_>, RequestError> {
+    /// One more Secret is to be read before it is watched.
+    pub(super) fn look(&self) -> Look {
+        self.looks.outstanding.fetch_add(1, Ordering::AcqRel);
+        Look(self.looks.clone())
+    }
+
+    /// Waits for a turn to open a watch: reading comes first, since whoever starts waits for that alone.
+    pub(super) async fn turn_to_watch(&self) -> Result<SemaphorePermit<'_>, RequestError> {
+        let until = Instant::now() + READING;
+        loop {
+            let none = self.looks.none.notified();
+            if self.looks.outstanding.load(Ordering::Acquire) == 0
+                || timeout_at(until, none).await.is_err()
+            {
+                return self.turn().await;
+            }
+        }
+    }
+
+    async fn turn(&self) -> Result<SemaphorePermit<'_>, RequestError> {
         self.turns.acquire().await.map_err(|_| RequestError::Stopped)
     }
 }

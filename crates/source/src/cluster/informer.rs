@@ -15,7 +15,7 @@ use super::connection::Place;
 use super::contact::Contact;
 use super::error::RequestError;
 use super::event::{self, Event, Item, ItemName, Page};
-use super::fetch::Fetcher;
+use super::fetch::{Fetcher, Look};
 use super::lines::Lines;
 use super::target::{Start, Target};
 use super::version::Version;
@@ -69,6 +69,8 @@ pub(super) struct Informer {
     pub(super) outbox: mpsc::Sender<Word>,
     /// Who reads the only object before it is watched, and says when the watch may be opened.
     pub(super) fetcher: Option<Fetcher>,
+    /// It was not read yet.
+    pub(super) unread: Option<Look>,
     pub(super) state: State,
 }
 
@@ -118,7 +120,9 @@ impl Informer {
     pub(super) async fn run(&mut self) {
         let mut backoff = Backoff::default();
         // Apart, so that the watch, which lasts, is not the larger for it.
-        if Box::pin(self.look()).await.is_err() {
+        let looked = Box::pin(self.look()).await;
+        self.unread = None;
+        if looked.is_err() {
             return;
         }
         loop {
@@ -141,7 +145,7 @@ impl Informer {
     /// Whatever keeps it from being read, the watch will meet too.
     async fn look(&mut self) -> Result<(), RequestError> {
         let (Some(fetcher), Some(name)) = (&self.fetcher, &self.target.name) else { return Ok(()) };
-        match fetcher.get(&self.target, name).await {
+        match fetcher.glance(&self.target, name).await {
             Ok((item, version)) => {
                 self.tell(News::Listing).await?;
                 self.tell(News::Present(item)).await?;
@@ -272,7 +276,7 @@ impl Informer {
     /// Opens a watch.
     async fn open(&mut self, from: Option<String>) -> Result<Lines, RequestError> {
         let turn = match (&self.fetcher, &from) {
-            (Some(fetcher), None) => Some(fetcher.turn().await?),
+            (Some(fetcher), None) => Some(fetcher.turn_to_watch().await?),
             _ => None,
         };
         let start = match (from, self.state.looked.take()) {

@@ -100,24 +100,45 @@ async fn by_name_no_list_of_secrets_is_asked_for() {
     ingresses.bookmark(4, true);
     let own = "/api/v1/namespaces/acme/secrets";
     fake.text("/api/v1/namespaces/acme/secrets/a", &object("acme", "a", 2, DATA));
+    // Watches are opened when the last was read, by that one first.
+    let of_missing = fake.stream(own);
     let watched = fake.stream(own);
     let mut cluster = by_name(&fake);
     // Nobody waits until the watches are open.
     assert_eq!(told(&next(&mut cluster).await), ["+Secret acme/a", "+Ingress acme/web"]);
+    of_missing.bookmark(5, true);
     watched.added("acme", "a", 2, DATA);
     watched.bookmark(5, true);
     nothing_for(&mut cluster, 5).await;
     let asked = fake.asked(own);
     assert_eq!(asked.len(), 2);
-    for (query, name) in asked.iter().zip(["a", "missing"]) {
+    for (query, name) in asked.iter().zip(["missing", "a"]) {
         assert!(query.contains(&format!("fieldSelector=metadata.name%3D{name}&")), "{query}");
     }
-    assert!(asked[0].ends_with("resourceVersion=2") && !asked[1].contains("resourceVersion="));
+    assert!(asked[1].ends_with("resourceVersion=2") && !asked[0].contains("resourceVersion="));
     assert!(fake.asked(SECRETS).is_empty());
     ingresses.modified("acme", "web", 6, &refers_to(&["missing"]));
     assert_eq!(told(&next(&mut cluster).await), ["-Secret acme/a", "+Ingress acme/web"]);
     watched.modified("acme", "a", 7, DATA);
     nothing_for(&mut cluster, 10).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn by_name_no_watch_is_opened_while_others_are_to_be_read() {
+    let fake = Fake::new();
+    fake.list(INGRESSES, &[("acme", "web", 3, &refers_to(&["quick", "slow"]))], 5);
+    fake.text("/api/v1/namespaces/acme/secrets/quick", &object("acme", "quick", 2, DATA));
+    let slow = fake.stream("/api/v1/namespaces/acme/secrets/slow");
+    let mut cluster = by_name(&fake);
+    nothing_for(&mut cluster, 5).await;
+    let own = "/api/v1/namespaces/acme/secrets";
+    assert!(fake.asked(own).is_empty());
+    slow.say(&object("acme", "slow", 2, DATA));
+    drop(slow);
+    assert_eq!(next(&mut cluster).await.objects.len(), 3);
+    nothing_for(&mut cluster, 0).await;
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert_eq!(fake.asked(own).len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -181,6 +202,7 @@ async fn a_watch_of_one_secret_is_small() {
         contact: crate::cluster::Health::new().aside(postern_model::Kind::Secret),
         outbox,
         fetcher: None,
+        unread: None,
         state: Default::default(),
     };
     let bytes = size_of_val(&informer) + size_of_val(&informer.run());
