@@ -55,13 +55,18 @@ async fn may(cluster: &Cluster, account: &str, what: &[&str]) -> bool {
 #[tokio::test]
 #[ignore = "needs the test cluster: cargo xtask cluster test"]
 async fn the_values_for_one_tenant_install_with_rights_in_its_namespace_only() {
-    let cluster = Cluster::shared().await;
+    let cluster = Cluster::alone().await;
+    // As on a cluster that never heard of Postern: the chart brings its kinds.
+    let kinds = ["crd/tenants.postern.dev", "crd/hostclaims.postern.dev"];
+    cluster.kubectl(&[&["delete", "--timeout=30s"], &kinds[..]].concat()).await;
     cluster.apply(&documents(&[&tenant("tenant"), &tenant("stranger")])).await;
     let seed = seed().display().to_string();
     let chart = chart();
     let install = ["install", "edge", &chart, "--namespace=edge-system", "--create-namespace"];
-    let values = ["--values", &seed, "--skip-crds", "--wait", "--timeout=90s"];
+    let values = ["--values", &seed, "--wait", "--timeout=90s"];
     cluster.helm(&[&install[..], &values].concat()).await;
+    cluster.knows_our_kinds().await;
+    let cluster = cluster.lets_others_in();
     cluster.rolled_out("tenant").await;
     cluster.rolled_out("stranger").await;
     let (own, strange) = ("shop.tenant.example", "shop.stranger.example");
@@ -122,7 +127,7 @@ async fn the_default_values_install_and_serve_every_namespace() {
     let chart = chart();
     let install =
         ["install", "postern", &chart, "--namespace=postern-system", "--create-namespace"];
-    let values = ["--skip-crds", "--wait", "--timeout=90s"];
+    let values = ["--wait", "--timeout=90s"];
     cluster.helm(&[&install[..], &values].concat()).await;
     cluster.rolled_out("anybody").await;
     cluster.apply(&ingress("anybody", "shop", &["shop.anybody.example"])).await;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! HostClaims: one winner of every race, the same on every replica, and no claim that says what it may not.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -13,7 +15,12 @@ use crate::yaml::{documents, ingress, tenant};
 
 const CLAIMS: &str = "/apis/postern.dev/v1alpha1/hostclaims";
 const RACERS: usize = 50;
-const ROUNDS: usize = 40;
+/// How many claims they race for, one after another.
+const RACES: usize = 40;
+/// How many names two tenants race for, at once.
+const ROUNDS: usize = 1000;
+/// Hosts of one object.
+const HOSTS: usize = 50;
 
 fn claim(host: &str, namespace: &str) -> Value {
     json!({
@@ -25,32 +32,39 @@ fn claim(host: &str, namespace: &str) -> Value {
 
 #[tokio::test]
 #[ignore = "needs the test cluster: cargo xtask cluster test"]
-async fn of_fifty_racers_for_one_claim_one_wins() {
+async fn of_many_racers_for_one_claim_one_wins() {
     let cluster = Cluster::shared().await;
-    let mut racers = Vec::new();
-    for _ in 0..RACERS {
-        racers.push(Api::connect(&cluster).await);
-    }
-    for round in 0..ROUNDS {
-        let host = format!("r{round}.race.example");
-        let mut race = JoinSet::new();
-        for (number, mut racer) in racers.drain(..).enumerate() {
-            let body = claim(&host, &format!("racer-{number}"));
-            race.spawn(async move {
+    // Each claims name after name, all in the same order.
+    let mut race = JoinSet::new();
+    for number in 0..RACERS {
+        let mut racer = Api::connect(&cluster).await;
+        race.spawn(async move {
+            let mut won = Vec::new();
+            for round in 0..RACES {
+                let body = claim(&format!("r{round}.race.example"), &format!("racer-{number}"));
                 let (status, _) = racer.send("POST", CLAIMS, &body).await;
-                (racer, number, status)
-            });
-        }
-        let mut won = Vec::new();
-        for (racer, number, status) in race.join_all().await {
-            assert!(matches!(status, 201 | 409), "{status}");
-            won.extend((status == 201).then_some(number));
-            racers.push(racer);
-        }
-        assert_eq!(won.len(), 1, "{host} was won by {won:?}");
-        let read = racers[0].must("GET", &format!("{CLAIMS}/h.{host}"), &Value::Null).await;
-        assert_eq!(read["spec"]["namespace"], format!("racer-{}", won[0]));
+                assert!(matches!(status, 201 | 409), "{status}");
+                won.extend((status == 201).then_some((round, format!("racer-{number}"))));
+            }
+            won
+        });
     }
+    let won: Vec<_> = race.join_all().await.into_iter().flatten().collect();
+    assert_eq!(won.len(), RACES, "a name was won by none, or twice");
+    let owners = owners(&cluster, "race.example").await;
+    for (round, winner) in won {
+        assert_eq!(owners[&format!("r{round}.race.example")], winner);
+    }
+}
+
+/// The namespaces that claims to names below `domain` are recorded for.
+async fn owners(cluster: &Cluster, domain: &str) -> BTreeMap<String, String> {
+    let mut api = Api::connect(cluster).await;
+    let claims = api.must("GET", CLAIMS, &Value::Null).await;
+    let claims = claims["items"].as_array().cloned().unwrap_or_default();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let all = claims.iter().map(|c| (text(&c["spec"]["host"]), text(&c["spec"]["namespace"])));
+    all.filter(|(host, _)| host.ends_with(&format!(".{domain}"))).collect()
 }
 
 #[tokio::test]
@@ -83,25 +97,37 @@ async fn replicas_agree_on_the_winner_of_a_race_between_tenants() {
     let namespaces = ["agree-a", "agree-b"];
     let one = Start::new(&cluster, &namespaces).ready().await;
     let two = Start::new(&cluster, &namespaces).ready().await;
-    for round in 0..10 {
-        let host = format!("r{round}.agree.example");
-        let name = format!("race-{round}");
-        let objects = namespaces.map(|namespace| ingress(namespace, &name, &[&host]));
-        tokio::join!(cluster.apply(&objects[round % 2]), cluster.apply(&objects[(round + 1) % 2]));
-        let claim = format!("h.{host}");
-        let read = ["get", "hostclaim", &claim, "--output=jsonpath={.spec.namespace}"];
-        eventually("the claim is recorded", PATIENCE, async || {
-            cluster.try_kubectl(&read).await.is_ok()
-        })
-        .await;
-        let owner = cluster.kubectl(&read).await;
-        for replica in [&one, &two] {
-            replica.serves(&host, &Outcome::of(&owner), PROMPT).await;
-        }
-        for _ in 0..10 {
-            assert_eq!(one.get(&host).await, Outcome::of(&owner), "{host}");
-            assert_eq!(two.get(&host).await, Outcome::of(&owner), "{host}");
-        }
+    let hosts: Vec<_> = (0..ROUNDS).map(|round| format!("r{round}.agree.example")).collect();
+    let objects = |namespace: &str| {
+        let hosts = hosts.chunks(HOSTS).enumerate().map(|(number, hosts)| {
+            let hosts: Vec<_> = hosts.iter().map(String::as_str).collect();
+            ingress(namespace, &format!("race-{number}"), &hosts)
+        });
+        hosts.collect::<Vec<_>>()
+    };
+    let (a, mut b) = (objects("agree-a"), objects("agree-b"));
+    // They meet in the middle.
+    b.reverse();
+    let list =
+        |objects: &[String]| documents(&objects.iter().map(String::as_str).collect::<Vec<_>>());
+    let (a, b) = (list(&a), list(&b));
+    tokio::join!(cluster.apply(&a), cluster.apply(&b));
+    eventually("every claim is recorded", PATIENCE + PATIENCE, async || {
+        owners(&cluster, "agree.example").await.len() == ROUNDS
+    })
+    .await;
+    let owners = owners(&cluster, "agree.example").await;
+    for (host, owner) in &owners {
+        let wanted = Outcome::of(owner);
+        tokio::join!(one.serves(host, &wanted, PROMPT), two.serves(host, &wanted, PROMPT));
+    }
+    for namespace in namespaces {
+        assert!(owners.values().any(|owner| owner == namespace), "{namespace} won nothing");
+    }
+    // And it stays so.
+    for (host, owner) in &owners {
+        let (one, two) = tokio::join!(one.get(host), two.get(host));
+        assert_eq!((&one, &two), (&Outcome::of(owner), &Outcome::of(owner)), "{host}");
     }
 }
 
@@ -114,7 +140,7 @@ async fn a_flood_of_names_ends_at_its_tenants_limit_and_delays_nobody() {
     cluster
         .apply(&format!(
             "apiVersion: postern.dev/v1alpha1\nkind: Tenant\nmetadata: {{name: flood-b}}\n\
-             spec: {{namespaces: [flood-b], limits: {{routes: {LIMIT}}}}}"
+             spec: {{namespaces: [flood-b], limits: {{hosts: {LIMIT}}}}}"
         ))
         .await;
     cluster.rolled_out("flood-a").await;
@@ -132,6 +158,14 @@ async fn a_flood_of_names_ends_at_its_tenants_limit_and_delays_nobody() {
         cluster.apply(&ingress("flood-a", &format!("fresh-{batch}"), &[&fresh])).await;
         postern.serves(&fresh, &Outcome::of("flood-a"), PROMPT).await;
     }
+    for batch in 10..19 {
+        let hosts: Vec<_> = (0..1000).map(|n| format!("n{batch}-{n}.flood.example")).collect();
+        let list: Vec<_> = hosts.iter().map(String::as_str).collect();
+        cluster.apply(&ingress("flood-b", &format!("flood-{batch}"), &list)).await;
+    }
+    let last = "last.flood.example";
+    cluster.apply(&ingress("flood-a", "last", &[last])).await;
+    postern.serves(last, &Outcome::of("flood-a"), PATIENCE).await;
     // Not `describe`, which looks up the backend of every rule.
     eventually("the tenant is told", PATIENCE, async || {
         cluster.kubectl(&["get", "events", "--namespace=flood-b"]).await.contains("LimitExceeded")

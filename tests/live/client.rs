@@ -70,7 +70,12 @@ pub(crate) async fn get_at(edge: SocketAddr, host: &str, path: &str) -> Outcome 
 
 /// GET over TLS, with the host as SNI; the fingerprint of the leaf with it.
 pub(crate) async fn get_secure(edge: IpAddr, host: &str, path: &str) -> (Outcome, String) {
-    let handshake = Handshake::with(SocketAddr::new(edge, 443)).sni(host).alpn("http/1.1");
+    get_secure_at(SocketAddr::new(edge, 443), host, path).await
+}
+
+/// The same, on any port.
+pub(crate) async fn get_secure_at(edge: SocketAddr, host: &str, path: &str) -> (Outcome, String) {
+    let handshake = Handshake::with(edge).sni(host).alpn("http/1.1");
     match handshake.connect().await {
         Ok(stream) => {
             let fingerprint = shown(&stream);

@@ -45,6 +45,15 @@ impl Cluster {
         Self::new(Turn::Alone(API_SERVER.write().await)).await
     }
 
+    /// From now on beside others.
+    pub(crate) fn lets_others_in(self) -> Self {
+        let turn = match self._turn {
+            Turn::Alone(guard) => Turn::Shared(guard.downgrade()),
+            shared @ Turn::Shared(_) => shared,
+        };
+        Self { state: self.state, _turn: turn }
+    }
+
     async fn new(turn: Turn) -> Self {
         let state = env::var_os("POSTERN_CLUSTER").map(PathBuf::from);
         let state = state.expect("`cargo xtask cluster test` runs these tests inside a cluster");
@@ -56,6 +65,11 @@ impl Cluster {
     async fn define(&self) {
         let folder = root().join("deploy/charts/postern/crds").display().to_string();
         self.kubectl(&["apply", "--server-side", "--filename", &folder]).await;
+        self.knows_our_kinds().await;
+    }
+
+    /// Waits until Postern's own kinds are served.
+    pub(crate) async fn knows_our_kinds(&self) {
         let wait = ["wait", "--for=condition=Established", "crd/tenants.postern.dev"];
         self.kubectl(&[&wait[..], &["crd/hostclaims.postern.dev"]].concat()).await;
         // What the API server serves and what it says that it serves follow each other.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::api::Api;
 use crate::client::{Outcome, get_secure};
-use crate::cluster::{Cluster, PROMPT, eventually};
+use crate::cluster::{Cluster, PATIENCE, PROMPT, eventually};
 use crate::postern::{Postern, Start};
 use crate::relay::{Ending, Relay};
 use crate::yaml::{documents, secure_to, service, tenant};
@@ -39,8 +39,7 @@ impl Way {
     }
 
     async fn is_served(&self, postern: &Postern) {
-        let limit = PROMPT + LATEST;
-        eventually(&format!("{} is served", self.name), limit, async || {
+        eventually(&format!("{} is served", self.name), PATIENCE, async || {
             self.outcome(postern).await.is_of(NAMESPACE)
         })
         .await;
