@@ -168,7 +168,10 @@ async fn a_flood_of_names_ends_at_its_tenants_limit_and_delays_nobody() {
     postern.serves(last, &Outcome::of("flood-a"), PATIENCE).await;
     // Not `describe`, which looks up the backend of every rule.
     eventually("the tenant is told", PATIENCE, async || {
-        cluster.kubectl(&["get", "events", "--namespace=flood-b"]).await.contains("LimitExceeded")
+        cluster
+            .kubectl(&["get", "events", "--namespace=flood-b"])
+            .await
+            .contains("ClaimLimitReached")
     })
     .await;
     let path = "jsonpath={range .items[*]}{.spec.namespace}{'\\n'}{end}";

@@ -61,6 +61,11 @@ async fn a_leader_that_is_killed_takes_no_request_and_no_owner_with_it() {
     is_recorded(&cluster, fresh, "killed-b").await;
     load.goes_on(50).await;
     only(&load.stop().await, &Outcome::of("killed-a"));
+    let claim = cluster.get(&["hostclaim", &format!("h.{host}")]).await;
+    assert_eq!(
+        (&claim["spec"]["namespace"], &claim["spec"]["epoch"]),
+        (&"killed-a".into(), &1.into())
+    );
 }
 
 #[tokio::test]
