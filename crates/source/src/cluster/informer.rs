@@ -22,6 +22,9 @@ use super::version::Version;
 
 /// A watch that lasted so long was no failure.
 const STEADY: Duration = Duration::from_secs(10);
+/// The pause before everything is listed anew because the server has forgotten where a watch was.  It does not grow:
+/// whatever changes meanwhile, a grant that is revoked for one, is to be seen within a second.
+const FORGOTTEN: Duration = Duration::from_millis(300);
 /// How often it is looked whether access was granted meanwhile.
 const DENIED: Duration = Duration::from_secs(10);
 /// How often it is looked whether the cluster has the kind meanwhile.
@@ -178,7 +181,7 @@ impl Informer {
             RequestError::Expired => {
                 // Nothing is wrong: history is only kept for a while.
                 state.resume = None;
-                return Ok(None);
+                return Ok(Some(FORGOTTEN));
             }
             RequestError::Outdated => state.resume = None,
             RequestError::Forbidden => {

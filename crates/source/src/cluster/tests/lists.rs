@@ -31,6 +31,26 @@ async fn what_vanished_behind_a_410_is_withdrawn_once_the_new_list_is_complete()
 }
 
 #[tokio::test(start_paused = true)]
+async fn however_often_the_server_forgets_changes_are_seen_within_a_second() {
+    let fake = Fake::new();
+    let mut stream = fake.stream(SERVICES);
+    stream.added("acme", "a", 1, "");
+    stream.bookmark(5, true);
+    let mut cluster = watch(&fake);
+    next(&mut cluster).await;
+    for version in (10..30).step_by(2) {
+        let anew = fake.stream(SERVICES);
+        anew.added("acme", "a", version, "");
+        anew.bookmark(version + 1, true);
+        let began = tokio::time::Instant::now();
+        stream.error(410);
+        assert_eq!(told(&next(&mut cluster).await), ["+Service acme/a"]);
+        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+        stream = anew;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_list_that_is_cut_off_changes_nothing_and_pages_are_tried_in_the_end() {
     let fake = Fake::new();
     fake.status(SERVICES, 500);
