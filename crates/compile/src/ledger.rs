@@ -80,7 +80,7 @@ impl Ledger {
             mode: settings.tenancy,
             now: world.now(),
             quarantine: settings.quarantine_seconds,
-            quotas: Quotas::of(world),
+            quotas: Quotas::new(settings.max_hosts, world.tenancy()),
             ..Self::default()
         };
         if ledger.mode == TenancyMode::Off {

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use postern_model::{TenantId, World};
+use postern_model::{Tenancy, TenantId};
 
 /// The limits, and how much of them is used.
 #[derive(Debug, Default)]
@@ -15,11 +15,11 @@ pub(super) struct Quotas {
 }
 
 impl Quotas {
-    /// The limits of a world, of which nothing is used yet.
-    pub(super) fn of(world: &World) -> Self {
-        let specs = world.tenancy().specs();
-        let own = specs.filter_map(|(tenant, spec)| Some((tenant.clone(), spec.max_hosts?)));
-        Self { default: world.settings().max_hosts, own: own.collect(), counts: BTreeMap::new() }
+    /// The limits, of which nothing is used yet: those of Tenants, and `default` for all others.
+    pub(super) fn new(default: Option<u32>, tenancy: &Tenancy) -> Self {
+        let own = tenancy.specs();
+        let own = own.filter_map(|(tenant, spec)| Some((tenant.clone(), spec.max_hosts?)));
+        Self { default, own: own.collect(), counts: BTreeMap::new() }
     }
 
     /// Counts a claim, whether or not there is room for it: incumbents stay.
