@@ -2,6 +2,8 @@
 //! One request and its answer, from the first byte of the one to the last of the other.  It is reported when it is
 //! dropped: once, whatever happened to it.
 
+mod tenure;
+
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -15,6 +17,8 @@ use crate::held_head::HeldHead;
 use crate::in_flight::Place;
 use crate::metrics::Upstream;
 use crate::respond::Answer;
+
+pub(crate) use tenure::{Tenure, Tenures};
 
 /// The status under which a request is counted whose client was gone before it could be answered (as in nginx).
 const CLIENT_CLOSED_REQUEST: u16 = 499;
@@ -111,6 +115,11 @@ impl Exchange {
     /// Where it goes.
     pub(crate) fn target(&self) -> Option<&Target> {
         self.target.as_ref()
+    }
+
+    /// Whether the backend's answer has begun.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.upstream_status != 0
     }
 
     /// Notes that `endpoint` is asked, for the first time or again.

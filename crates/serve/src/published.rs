@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The one cell through which a new snapshot reaches the workers.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
-use postern_snapshot::{Admission, Snapshot};
+use postern_snapshot::Snapshot;
 use tokio::sync::watch;
 
 /// The snapshot in force.
@@ -15,18 +15,22 @@ pub struct Published {
     ready: AtomicBool,
     /// Snapshots that a worker may still hold: dropped here, on the caller's thread, never on a worker's.
     retired: Mutex<Vec<Arc<Snapshot>>>,
-    /// Tells those who stay on one admission that names may be others' now.
-    decided: watch::Sender<u64>,
+    /// When names changed hands last.
+    decided: AtomicU64,
+    /// The same, for those who wait for it.
+    told: watch::Sender<u64>,
 }
 
 impl Published {
     /// Puts a snapshot in force for every request that is routed from now on.
     pub fn replace(&self, next: Snapshot) {
         let decided = next.decided();
+        // Before the snapshot: when the new owner's first request is admitted, nothing of the old owner's moves any more.
+        self.decided.store(decided, Ordering::Release);
         let last = self.current.swap(Arc::new(next));
         self.ready.store(true, Ordering::Release);
         let is_news = |seen: &mut u64| std::mem::replace(seen, decided) != decided;
-        self.decided.send_if_modified(is_news);
+        self.told.send_if_modified(is_news);
         let mut retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
         retired.push(last);
         retired.retain(|snapshot| Arc::strong_count(snapshot) > 1);
@@ -37,17 +41,15 @@ impl Published {
         self.current.load()
     }
 
-    /// Waits until the name of `held` is another tenant's, or nobody's, or its claim was transferred and came back: what
-    /// still goes on under it is to end.  It looks only when names may have changed hands, which routes, endpoints and
-    /// certificates that change do not bring about.
-    pub(crate) async fn revoked(&self, held: &Admission) {
-        let mut decided = self.decided.subscribe();
-        while self.load().upholds(held) {
-            if decided.changed().await.is_err() {
-                // Nobody publishes any more: `self` would have to be gone.
-                std::future::pending::<()>().await;
-            }
-        }
+    /// The generation in which names changed hands last, or are about to: what goes on under an older admission is to
+    /// look whether it may.  Routes, endpoints and certificates that change do not bring it about.
+    pub(crate) fn decided(&self) -> u64 {
+        self.decided.load(Ordering::Acquire)
+    }
+
+    /// Tells of each change of [`Published::decided`], once it is in force.
+    pub(crate) fn decisions(&self) -> watch::Receiver<u64> {
+        self.told.subscribe()
     }
 
     /// Whether a complete snapshot was ever published (I18).

@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::config::EdgeConfig;
 use crate::connection::Connection;
 use crate::drain::{Connections, Drain};
+use crate::exchange::Tenures;
 use crate::finished::Finished;
 use crate::gate::Gate;
 use crate::metrics::WorkerCounters;
@@ -49,6 +50,8 @@ pub(crate) struct Worker {
     pub(crate) counters: Arc<WorkerCounters>,
     /// The connections that are open.
     pub(crate) connections: Connections,
+    /// What goes on for as long as its name is its tenant's.
+    pub(crate) tenures: Tenures,
     /// Who may do the next step of a handshake.
     pub(crate) gate: Gate,
     /// Keys for session tickets.
@@ -70,6 +73,7 @@ impl Worker {
             drain: Drain::default(),
             counters,
             connections: Connections::default(),
+            tenures: Tenures::default(),
             gate: Gate::default(),
             tickets,
             access_log,
@@ -92,6 +96,13 @@ impl Worker {
             loop {
                 sleep(LEAVE).await;
                 worker.leave_endpoints().await;
+            }
+        });
+        let worker = self.clone();
+        let mut decisions = self.published.decisions();
+        self.spawn(async move {
+            while decisions.changed().await.is_ok() {
+                worker.tenures.end_lost(&worker.published).await;
             }
         });
         if self.logs() {

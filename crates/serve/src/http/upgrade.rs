@@ -44,16 +44,10 @@ where
     C: AsyncRead + AsyncWrite + Unpin,
     B: AsyncRead + AsyncWrite + Unpin,
 {
-    let connection = exchange.connection();
-    let Some(target) = exchange.target() else {
-        return Err(io::ErrorKind::NotConnected.into());
-    };
-    let revoked = connection.worker.published.revoked(&target.admitted.admission);
-    tokio::select! {
-        biased;
-        () = revoked => Err(io::ErrorKind::ConnectionAborted.into()),
-        carried = tunnel(client, backend, connection.config.timeouts.idle) => carried,
-    }
+    let Some(tenure) = exchange.tenure() else { return Err(io::ErrorKind::NotConnected.into()) };
+    let half_closed = exchange.connection().config.timeouts.idle;
+    let carried = tenure.hold(pin!(tunnel(client, backend, half_closed))).await;
+    carried.unwrap_or_else(|| Err(io::ErrorKind::ConnectionAborted.into()))
 }
 
 /// Carries bytes between `client` and `backend` until both have closed, or one fails.

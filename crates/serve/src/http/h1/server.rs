@@ -2,7 +2,7 @@
 //! A client's HTTP/1.1 connection: one request after the other, in the order in which they came.
 
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -135,8 +135,11 @@ impl Server {
 
     async fn forward(&mut self, mut exchange: Box<Exchange>, plan: Plan) -> Flow {
         let mut plan = plan;
+        let Some(tenure) = exchange.tenure() else { return Flow::Drop };
         let client = Client { wire: &mut self.wire, deadline: &mut self.deadline };
-        match forward(client, &mut exchange, &mut plan).await {
+        let outcome = tenure.hold(pin!(forward(client, &mut exchange, &mut plan))).await;
+        let Some(outcome) = outcome else { return self.lose(exchange, plan.shape).await };
+        match outcome {
             Outcome::Answered(false) => Flow::Close,
             Outcome::Answered(true) => {
                 drop(exchange);
@@ -158,8 +161,12 @@ impl Server {
         request: Request<()>,
         mut shape: Shape,
     ) -> Flow {
+        let Some(tenure) = exchange.tenure() else { return Flow::Drop };
         let client = Client { wire: &mut self.wire, deadline: &mut self.deadline };
-        match bridge::forward(client, &mut exchange, request, &mut shape).await {
+        let outcome =
+            tenure.hold(pin!(bridge::forward(client, &mut exchange, request, &mut shape))).await;
+        let Some(outcome) = outcome else { return self.lose(exchange, shape).await };
+        match outcome {
             Ok(End::Answered { keep_alive: true, .. }) => {
                 drop(exchange);
                 self.drain(shape).await
@@ -171,6 +178,15 @@ impl Server {
                 self.answer(exchange, answer, shape).await
             }
         }
+    }
+
+    /// The host has changed hands: the backend's connection is closed already.
+    async fn lose(&mut self, mut exchange: Box<Exchange>, shape: Shape) -> Flow {
+        if exchange.is_answered() {
+            return Flow::Drop;
+        }
+        exchange.invent(Answer::Revoked);
+        self.answer(exchange, Answer::Revoked, shape).await
     }
 
     /// Answers by ourselves.

@@ -148,6 +148,7 @@ pub(super) fn aim(
     let backend = target.backend.clone();
     exchange.aim(target);
     exchange.enter(request::memory(headers))?;
+    connection.worker.tenures.hand(exchange.tenure());
     Ok(backend)
 }
 
