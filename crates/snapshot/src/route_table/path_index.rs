@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use postern_model::{EntryPointId, EntryPointSet, PathMatch};
 
-use super::{Route, matches};
+use super::Route;
 
 /// With fewer routes, looking at each is as fast, and most hosts have one.
 const WORTH_IT: usize = 8;
@@ -30,6 +30,8 @@ struct Node {
     length: u32,
     /// The longest path that this one begins with.
     parent: Option<u32>,
+    /// The first route of this path and of all paths that it begins with; no route is `u32::MAX`.
+    best: u32,
     /// Where its routes begin in `positions`; they end where the next node's begin.
     first: u32,
 }
@@ -62,14 +64,18 @@ impl PathIndex {
                 open.pop();
             }
             let node = u32::try_from(nodes.len()).ok()?;
+            let parent = open.last().copied();
+            let first = positions.len();
+            unshadowed(routes, same, &mut positions);
+            let above = parent.map(|parent| nodes[parent as usize].best);
             nodes.push(Node {
                 route: same[0],
                 length: u32::try_from(text.len()).ok()?,
-                parent: open.last().copied(),
-                first: u32::try_from(positions.len()).ok()?,
+                parent,
+                best: positions[first..].iter().copied().chain(above).min().unwrap_or(u32::MAX),
+                first: u32::try_from(first).ok()?,
             });
             open.push(node);
-            unshadowed(routes, same, &mut positions);
         }
         Some(Box::new(Self { nodes: nodes.into(), positions: positions.into() }))
     }
@@ -89,16 +95,20 @@ impl PathIndex {
         let mut found: Option<u32> = None;
         while let Some(index) = next {
             let node = &self.nodes[index];
+            if found.is_some_and(|found| found <= node.best) {
+                break;
+            }
             next = node.parent.map(|parent| parent as usize);
             if node.length as usize > shared {
                 continue;
             }
+            let rest = &path.as_bytes()[node.length as usize..];
             let end = self.nodes.get(index + 1).map(|node| node.first as usize);
             let end = end.unwrap_or(self.positions.len());
             let positions = &self.positions[node.first as usize..end];
             let best = positions.iter().copied().find(|position| {
                 let route = &routes[*position as usize];
-                route.entry_points.contains(entry_point) && matches(&route.path, path)
+                route.entry_points.contains(entry_point) && goes_on(&route.path, rest)
             });
             found = found.into_iter().chain(best).min();
         }
@@ -109,6 +119,16 @@ impl PathIndex {
     #[cfg(test)]
     pub(super) fn reachable(&self) -> usize {
         self.positions.len()
+    }
+}
+
+/// Whether a route matches a path that begins with its [`key`], by what follows: what is known already is not compared
+/// again, as thousands of long paths may begin with each other.
+fn goes_on(path: &PathMatch, rest: &[u8]) -> bool {
+    match path {
+        PathMatch::Exact(_) => rest.is_empty(),
+        PathMatch::StringPrefix(_) => true,
+        PathMatch::Prefix(_) => rest.is_empty() || rest[0] == b'/',
     }
 }
 

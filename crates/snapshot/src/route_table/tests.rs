@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Which route a path finds, with an index and without.
 
+use std::time::Instant;
+
 use postern_model::{EntryPointSet, Kind};
 
 use super::*;
@@ -128,6 +130,31 @@ fn thousands_of_routes_with_one_path_are_one_for_the_index() {
     assert_eq!(table.index.as_ref().unwrap().reachable(), 2);
     assert_eq!(table.find(WEBSECURE, "/").unwrap().precedence.position, 5_000);
     assert_eq!(table.iter().count(), 5_001);
+}
+
+/// What one tenant can make of its routes, for a request that begins with all of them.
+#[test]
+fn thousands_of_paths_that_begin_with_each_other_are_not_compared_one_by_one() {
+    let web = EntryPointSet::NONE.with(WEB);
+    let deep = 8_000;
+    let path = "/a".repeat(deep);
+    // The shortest is the first: each longer one is looked at before.
+    let routes = (1..=deep).map(|n| {
+        let position = u32::try_from(n).unwrap();
+        route(PathMatch::Prefix(path[..2 * n].into()), web, -i64::from(position), position)
+    });
+    let table = RouteTable::new(routes.collect());
+    let quickest = |work: &dyn Fn() -> usize, expected: usize| {
+        let once = || {
+            let start = Instant::now();
+            assert_eq!(work(), expected);
+            start.elapsed()
+        };
+        (0..10).map(|_| once()).min()
+    };
+    let find = || table.find(WEB, &path).map_or(0, |route| route.precedence.position as usize);
+    let compare = || table.iter().filter(|route| matches(&route.path, &path)).count();
+    assert!(quickest(&find, 1) < quickest(&compare, deep));
 }
 
 #[test]
