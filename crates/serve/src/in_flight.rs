@@ -34,7 +34,14 @@ impl InFlight {
             all.insert(tenant.clone(), Arc::downgrade(&taken));
             taken
         });
-        Rc::new(Places { taken, lent: Cell::default(), used: Cell::default(), batch: Cell::new(1) })
+        let batch = Cell::new(1);
+        Rc::new(Places {
+            taken,
+            limit: Cell::default(),
+            lent: Cell::default(),
+            used: Cell::default(),
+            batch,
+        })
     }
 
     /// Forgets the tenants whose places nobody keeps.
@@ -47,6 +54,8 @@ impl InFlight {
 /// One tenant's places on one worker.
 #[derive(Debug)]
 pub(crate) struct Places {
+    /// The limit when a place was last asked for.
+    limit: Cell<u32>,
     /// By all workers.
     taken: Arc<AtomicU32>,
     /// Of these, by this worker.
@@ -63,12 +72,25 @@ pub(crate) struct Place(Rc<Places>);
 impl Places {
     /// A place among at most `limit` on `workers` workers, if one is left.
     pub(crate) fn enter(self: &Rc<Self>, limit: u32, workers: usize) -> Option<Place> {
+        if self.limit.replace(limit) != limit {
+            // What was lent under another limit may be more than this one.
+            self.rest();
+        }
         let used = self.used.get();
         if used >= self.lent.get() {
             self.borrow(limit, u32::try_from(workers).unwrap_or(u32::MAX))?;
         }
         self.used.set(used + 1);
         Some(Place(self.clone()))
+    }
+
+    /// Gives back what no request uses: a worker that has nothing to do, or a limit that fell, keeps no places from the
+    /// others.
+    pub(crate) fn rest(&self) {
+        let idle = self.lent.get() - self.used.get();
+        if idle > 0 {
+            self.give_back(idle);
+        }
     }
 
     #[cold]

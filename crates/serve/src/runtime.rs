@@ -124,6 +124,7 @@ impl Runtimes {
     /// Forgets the tenants that are no longer served and that no connection or request holds on to.
     pub(crate) fn sweep(&self, snapshot: &Snapshot) {
         self.by_scope.borrow_mut().retain(|scope, runtime| {
+            runtime.places.rest();
             let keeps = Rc::strong_count(runtime) > 1
                 || snapshot.admit(&runtime.name.borrow()).is_some_and(|a| a.scope() == scope);
             if !keeps {

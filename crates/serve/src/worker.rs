@@ -114,7 +114,10 @@ impl Worker {
     async fn leave_endpoints(&self) {
         for runtimes in self.runtimes.connected().chunks(AT_ONCE) {
             let snapshot = self.published.load();
-            runtimes.iter().for_each(|runtime| runtime.leave_endpoints(&snapshot));
+            for runtime in runtimes {
+                runtime.leave_endpoints(&snapshot);
+                runtime.places.rest();
+            }
             drop(snapshot);
             tokio::task::yield_now().await;
         }

@@ -51,6 +51,28 @@ fn a_limit_that_falls_is_in_force_at_once() {
 }
 
 #[test]
+fn what_was_lent_under_a_large_limit_is_not_used_under_a_small_one() {
+    let all = InFlight::default();
+    let places = all.places(&tenant("a"));
+    drop((0..1000).map(|_| places.enter(100_000, 1)).collect::<Vec<_>>());
+    let held: Vec<_> = std::iter::from_fn(|| places.enter(5, 1)).take(1000).collect();
+    assert_eq!(held.len(), 5);
+}
+
+#[test]
+fn a_worker_with_nothing_to_do_keeps_no_places_from_the_others() {
+    let all = InFlight::default();
+    let (busy, idle) = (all.places(&tenant("a")), all.places(&tenant("a")));
+    let last = idle.enter(100_000, 2);
+    drop((0..1000).map(|_| idle.enter(100_000, 2)).collect::<Vec<_>>());
+    // The limit falls below what the idle worker has.
+    assert!(busy.enter(20, 2).is_none());
+    idle.rest();
+    assert_eq!(enter(&busy, 20, 2).len(), 19);
+    drop(last);
+}
+
+#[test]
 fn tenants_have_places_of_their_own_until_they_are_forgotten() {
     let all = InFlight::default();
     let (a, b) = (all.places(&tenant("a")), all.places(&tenant("b")));
