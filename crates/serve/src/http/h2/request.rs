@@ -86,6 +86,13 @@ pub(super) struct RequestTarget<'a> {
     pub(super) query: Option<&'a str>,
 }
 
+impl RequestTarget<'_> {
+    /// What it takes in memory, about.
+    pub(super) fn memory(&self) -> usize {
+        self.path.len() + self.query.map_or(0, str::len)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use http::Request;

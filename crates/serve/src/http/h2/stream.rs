@@ -144,10 +144,11 @@ pub(super) fn aim(
     let admitted = connection.admit(authority)?;
     exchange.admit(admitted.clone());
     hops::check(hops::count(headers))?;
+    let bytes = authority.len() + target.memory() + request::memory(headers);
     let target = connection.target(admitted, &target.path)?;
     let backend = target.backend.clone();
     exchange.aim(target);
-    exchange.enter(request::memory(headers))?;
+    exchange.enter(bytes)?;
     connection.worker.tenures.hand(exchange.tenure());
     Ok(backend)
 }

@@ -65,9 +65,9 @@ fn the_heads_of_one_connection_have_a_limit_together() {
         assert_eq!(one.get("http://b.test/").await.status, 200);
         let mut waiting = begin(&one, FIT + 1).await;
         refused(&mut waiting, 1).await;
-        assert!(stage.counted(
-            "postern_refusals_total{tenant=\"acme\",reason=\"too_many_requests\"} 6"
-        ));
+        assert!(
+            stage.counted("postern_refusals_total{tenant=\"acme\",reason=\"too_many_requests\"} 6")
+        );
     });
 }
 
@@ -85,5 +85,23 @@ fn so_have_those_of_one_tenant_on_all_its_connections() {
         // 32 MiB are 511 of them.
         let (_, last) = all.last_mut().unwrap();
         refused(last, FIT).await;
+    });
+}
+
+#[test]
+fn a_long_target_is_part_of_its_head() {
+    on_a_worker(async {
+        let stage = stage().await;
+        let client = stage.clear().await;
+        let mut waiting = FuturesUnordered::new();
+        for number in 0..40 {
+            let long = "l".repeat(50_000);
+            let target = if number % 2 == 0 { long } else { format!("?{long}") };
+            let request = Request::get(format!("http://a.test/{target}")).body(()).unwrap();
+            waiting.push(client.begin(request).await);
+        }
+        let answer = tokio::time::timeout(std::time::Duration::from_secs(5), waiting.next()).await;
+        assert_eq!(answer.expect("one is refused").unwrap().unwrap().status(), 429);
+        assert_eq!(client.get("http://b.test/").await.status, 200, "a small one still fits");
     });
 }
