@@ -35,4 +35,5 @@ mod request_target;
 mod requests_in_flight;
 mod sni_a_host_b;
 mod ticket_from_other_tenant;
+mod transfer_ends_exchanges;
 mod unknown_names;
