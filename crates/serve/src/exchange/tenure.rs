@@ -166,3 +166,6 @@ impl Tenures {
         drop(former);
     }
 }
+
+#[cfg(test)]
+mod tests;
