@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use postern_model::{
-    ClaimRecord, ClaimState, Finding, Grant, Host, HostPattern, HttpRoutes, ObjectKey, TenancyMode,
-    TenantId, Timestamp, World,
+    ClaimRecord, ClaimState, Finding, Grant, Host, HostPattern, HttpRoutes, KEPT_SECONDS,
+    ObjectKey, TenancyMode, TenantId, Timestamp, World,
 };
 
 use crate::claimable::claimable;
@@ -129,13 +129,9 @@ impl Ledger {
     }
 
     fn read_claim(&mut self, world: &World, record: &ClaimRecord, last: &Self) {
-        let holder = world.tenancy().tenant_of(&record.namespace).filter(|_| {
-            let present = world.namespace_uid(&record.namespace);
-            // A namespace that was created anew under the old name inherits nothing.
-            present.is_none()
-                || record.namespace_uid.is_none()
-                || present == record.namespace_uid.as_ref()
-        });
+        // A namespace that was created anew under the old name inherits nothing, and one that is gone holds nothing.
+        let is_bereft = world.is_bereft(record);
+        let holder = world.tenancy().tenant_of(&record.namespace).filter(|_| !is_bereft);
         let mut claim = Claim {
             namespace: record.namespace.clone(),
             namespace_uid: record.namespace_uid.clone(),
@@ -146,7 +142,7 @@ impl Ledger {
         let overridden = authority.is_some() && authority != holder.as_ref();
         claim.standing = match (record.state, holder) {
             (ClaimState::Released(at), last) => Standing::Released { last, at },
-            _ if overridden => Standing::Overridden,
+            _ if overridden && !is_bereft => Standing::Overridden,
             (ClaimState::Held, Some(tenant)) => {
                 let moved = last.claims.get(&record.pattern).is_some_and(|before| {
                     matches!(&before.standing, Standing::Held(then) if *then != tenant)
@@ -400,13 +396,15 @@ impl Ledger {
         std::mem::take(&mut self.news).into_values()
     }
 
-    /// When a quarantine ends next, so that somebody who waits for a name may have it.
+    /// When a quarantine ends next, so that somebody who waits for a name may have it, or a claim has been given up for
+    /// so long that the world forgets it.
     pub(crate) fn next_end(&self) -> Option<Timestamp> {
         let ends = self.claims.iter().filter_map(|(_, claim)| match claim.standing {
             Standing::Released { at, .. } => Some(self.ends(at)),
             _ => None,
         });
-        ends.filter(|end| *end > self.now).min()
+        let forgets = |end: Timestamp| Timestamp(end.0.saturating_add(KEPT_SECONDS));
+        ends.flat_map(|end| [end, forgets(end)]).filter(|end| *end > self.now).min()
     }
 
     /// Whether a claim was made in reach of a quarantine: then names and words of others may change.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Recorded claims to hostnames: the memory by which incumbents stay.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::host::HostPattern;
@@ -22,6 +22,20 @@ pub struct ClaimRecord {
     pub state: ClaimState,
 }
 
+impl ClaimRecord {
+    /// Whether another claim is bound to the same namespace.
+    pub(crate) fn is_bound_like(&self, other: &Self) -> bool {
+        self.namespace == other.namespace && self.namespace_uid == other.namespace_uid
+    }
+}
+
+/// For how long a claim that was given up is kept after its quarantine, unless somebody takes the name: as long as a
+/// session ticket can live.  The next claim to the name after that begins with the first epoch again; so nothing that
+/// was issued under the earlier one can resume, not even where a namespace was made anew and its tenant is called as the
+/// earlier one was (I2).  It also outlasts clocks that differ: when the first replica forgets a name, no other one holds
+/// it to be quarantined.
+pub const KEPT_SECONDS: i64 = 12 * 3600;
+
 /// A `postern.dev/v1alpha1` HostClaim: a claim as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostClaim {
@@ -29,6 +43,8 @@ pub struct HostClaim {
     pub origin: Origin,
     /// What it says.
     pub record: ClaimRecord,
+    /// The version of the cluster in which it said so; nothing in a folder of YAML.
+    pub revision: Option<u64>,
 }
 
 /// Whether a claim is in use.
@@ -75,11 +91,25 @@ impl Unrecorded {
         self.objects.insert(object.clone(), claim.pattern.clone());
     }
 
-    /// A HostClaim is gone, which frees no name: what it said is to be recorded again.
-    pub(crate) fn gone(&mut self, object: &str) {
-        if let Some(pattern) = self.objects.remove(object) {
-            self.pending.insert(pattern, None);
-        }
+    /// A HostClaim is gone, which frees no name: what it said is to be recorded again.  The name that it was about.
+    pub(crate) fn gone(&mut self, object: &str) -> Option<HostPattern> {
+        let pattern = self.objects.remove(object)?;
+        self.pending.insert(pattern.clone(), None);
+        Some(pattern)
+    }
+
+    /// Those of some names of which a HostClaim is known that somebody looks after.
+    pub(crate) fn recorded_among<'a>(
+        &'a self,
+        names: &'a BTreeSet<HostPattern>,
+    ) -> impl Iterator<Item = &'a HostPattern> {
+        let recorded = self.objects.values().filter(|_| !self.unasked);
+        recorded.filter(|pattern| names.contains(*pattern))
+    }
+
+    /// There is nothing to be said about a name any more.
+    pub(crate) fn forget(&mut self, pattern: &HostPattern) {
+        self.pending.remove(pattern);
     }
 }
 

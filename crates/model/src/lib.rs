@@ -6,6 +6,7 @@
 pub mod backend;
 pub mod change;
 pub mod claim;
+mod claims;
 pub mod finding;
 pub mod grant;
 pub mod host;
@@ -21,7 +22,7 @@ pub mod world;
 
 pub use backend::{AppProtocol, Endpoint, EndpointSlice, Service, ServiceKind, ServicePort};
 pub use change::{Change, Changes, Object};
-pub use claim::{ClaimRecord, ClaimState, HostClaim, Unrecorded};
+pub use claim::{ClaimRecord, ClaimState, HostClaim, KEPT_SECONDS, Unrecorded};
 pub use finding::{Finding, Quoted, Reason, Severity};
 pub use grant::{Grant, GrantFrom, GrantTo};
 pub use host::{Host, HostPattern, InvalidHost};

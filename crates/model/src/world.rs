@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::backend::{EndpointSlice, Service};
 use crate::change::{Change, Changes, Object};
 use crate::claim::{ClaimRecord, Unrecorded};
+use crate::claims::Claims;
 use crate::finding::Finding;
 use crate::grant::Grant;
 use crate::host::HostPattern;
@@ -38,8 +39,8 @@ pub struct NamespaceModel {
 /// What one tenant declares: its namespaces.
 #[derive(Clone, Debug, Default)]
 pub struct TenantModel {
-    /// By name.
-    pub namespaces: BTreeMap<Arc<str>, NamespaceModel>,
+    /// By name; boxed, since most tenants have one, and a map has room for many.
+    pub namespaces: BTreeMap<Arc<str>, Box<NamespaceModel>>,
 }
 
 /// All that is declared at one moment.
@@ -51,12 +52,11 @@ pub struct World {
     tenancy_findings: Vec<Finding>,
     tenants: BTreeMap<TenantId, TenantModel>,
     /// Namespaces that no tenant has: kept, so that a Tenant that comes later finds them, but never compiled.
-    strangers: BTreeMap<Arc<str>, NamespaceModel>,
+    strangers: BTreeMap<Arc<str>, Box<NamespaceModel>>,
     namespaces: BTreeMap<Arc<str>, Arc<Namespace>>,
     classes: Named<IngressClass>,
     specs: Named<TenantSpec>,
-    claims: BTreeMap<HostPattern, ClaimRecord>,
-    unrecorded: Unrecorded,
+    claims: Claims,
     source_findings: BTreeMap<Arc<str>, Vec<Finding>>,
     changes: Changes,
 }
@@ -101,20 +101,31 @@ impl World {
 
     /// Records claims that a compile settled, so that incumbents stay.
     pub fn record(&mut self, claims: impl IntoIterator<Item = ClaimRecord>) {
-        for claim in claims {
-            self.unrecorded.decided(&claim, self.claims.get(&claim.pattern));
-            self.claims.insert(claim.pattern.clone(), claim);
-        }
+        claims.into_iter().for_each(|claim| self.claims.decided(claim));
     }
 
     /// Says that nobody records claims outside of this process: [`World::unrecorded`] stays empty.
     pub fn records_nowhere(&mut self) {
-        self.unrecorded.ask_nothing();
+        self.claims.ask_nothing();
     }
 
-    /// Tells the time, which `compile` may not ask for itself; quarantines end by it.
+    /// Tells the time, which `compile` may not ask for itself; quarantines end by it, and claims that nobody took up
+    /// again are forgotten, once no HostClaim records them.
     pub fn tell_time(&mut self, now: Timestamp) {
         self.now = now;
+        if self.claims.pass_time(now, self.settings.quarantine_seconds) {
+            self.changes = Changes::Everything;
+        }
+    }
+
+    /// Says that all Namespaces of a cluster are known, as they were at that version of it.  From now on one that is not
+    /// there is gone; without that, nothing is said about those that are not there.
+    pub fn know_namespaces(&mut self, at: u64) {
+        let settled = self.claims.know_namespaces(at);
+        let records = settled.iter().filter_map(|pattern| self.claims.all().get(pattern));
+        if records.into_iter().any(|claim| self.is_bereft(claim)) {
+            self.changes = Changes::Everything;
+        }
     }
 
     /// What changed since this was last called.
@@ -159,12 +170,26 @@ impl World {
 
     /// The recorded claims, by name.
     pub fn claims(&self) -> &BTreeMap<HostPattern, ClaimRecord> {
-        &self.claims
+        self.claims.all()
+    }
+
+    /// Whether the namespace that a claim is bound to is no more: gone, or made anew under its name.
+    pub fn is_bereft(&self, claim: &ClaimRecord) -> bool {
+        let Some(uid) = &claim.namespace_uid else { return false };
+        match self.namespaces.get(&claim.namespace) {
+            Some(namespace) => namespace.origin.uid.as_ref().is_some_and(|present| present != uid),
+            None => self.claims.know_namespace_of(&claim.pattern),
+        }
+    }
+
+    /// The claims that have outlived their use: when their HostClaims are deleted, they are forgotten.
+    pub fn outlived(&self) -> impl Iterator<Item = &ClaimRecord> {
+        self.claims.outlived()
     }
 
     /// The claims that hold in memory only.
     pub fn unrecorded(&self) -> &Unrecorded {
-        &self.unrecorded
+        self.claims.unrecorded()
     }
 
     /// The namespaces that are known, by name; in a folder of YAML, one that is only implied is not.
@@ -222,18 +247,11 @@ impl World {
             }
             Kind::HostClaim => {
                 // A HostClaim that goes does not free its name by itself: the ledger releases and quarantines.
-                let Some(Object::HostClaim(claim)) = object else {
-                    self.unrecorded.gone(name);
-                    return Placed::Nowhere;
+                let is_news = match object {
+                    Some(Object::HostClaim(claim)) => self.claims.read(name, &claim),
+                    _ => self.claims.gone(name),
                 };
-                let claim = &claim.record;
-                self.unrecorded.read(name, claim);
-                // What was recorded comes back from the cluster that it was written to: that is no news.
-                if self.claims.get(&claim.pattern) == Some(claim) {
-                    return Placed::Nowhere;
-                }
-                self.claims.insert(claim.pattern.clone(), claim.clone());
-                Placed::Claim
+                if is_news { Placed::Claim } else { Placed::Nowhere }
             }
             Kind::File => Placed::Nowhere,
             _ => {
@@ -261,7 +279,7 @@ impl World {
         let filed = std::mem::take(&mut self.tenants).into_values().flat_map(|t| t.namespaces);
         let all: Vec<_> = filed.chain(std::mem::take(&mut self.strangers)).collect();
         for (name, model) in all {
-            *self.namespace_mut(&name) = model;
+            *self.namespace_mut(&name) = *model;
         }
         self.changes = Changes::Everything;
     }

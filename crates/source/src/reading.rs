@@ -28,6 +28,8 @@ pub(crate) struct Reading<'a> {
     pub(crate) position: u32,
     /// What the operator decided about reading.
     pub(crate) settings: &'a Settings,
+    /// The version of the object in its cluster, where there is one that can be compared.
+    pub(crate) revision: Option<u64>,
 }
 
 /// How bad, and what.
@@ -37,12 +39,16 @@ impl<'a> Reading<'a> {
     /// At the start of a file.
     pub(crate) fn new(file: Arc<str>, strings: &'a mut Interner, settings: &'a Settings) -> Self {
         strings.begin_file();
-        Self { strings, file, line: 1, position: 0, settings }
+        Self { strings, file, line: 1, position: 0, settings, revision: None }
     }
 
-    /// At an object of a cluster: it stands in no file.
-    pub(crate) fn in_cluster(strings: &'a mut Interner, settings: &'a Settings) -> Self {
-        Self { strings, file: "".into(), line: 1, position: 0, settings }
+    /// At an object of a cluster, in that version: it stands in no file.
+    pub(crate) fn in_cluster(
+        strings: &'a mut Interner,
+        settings: &'a Settings,
+        revision: Option<u64>,
+    ) -> Self {
+        Self { strings, file: "".into(), line: 1, position: 0, settings, revision }
     }
 
     /// Whether the file's name says that it is JSON.
@@ -98,7 +104,7 @@ impl<'a> Reading<'a> {
             created: metadata.creation_timestamp.as_deref().and_then(timestamp),
             place: self.place(),
         };
-        let mut draft = Draft { origin, findings: Vec::new() };
+        let mut draft = Draft { origin, findings: Vec::new(), revision: self.revision };
         if let Some(refusal) = refusal(&draft.origin.key, namespaced) {
             let key = &draft.origin.key;
             let quoted = |text: &str| Quoted(text).to_string();
@@ -181,6 +187,8 @@ pub(crate) struct Draft {
     pub(crate) origin: Origin,
     /// What was found so far.
     pub(crate) findings: Vec<Finding>,
+    /// Its version in its cluster.
+    pub(crate) revision: Option<u64>,
 }
 
 impl Draft {

@@ -78,8 +78,9 @@ impl Agenda {
         let mut claims = Vec::new();
         let mut status = tenant::plan(facts, &self.seen, today);
         if self.seen.claims_listed {
-            let (tasks, due) = claim::plan(facts, &self.seen, today, &mut for_claims);
+            let (tasks, mut due) = claim::plan(facts, &self.seen, today, &mut for_claims);
             claims = tasks;
+            claims.extend(claim::forget(facts, &self.seen, (&mut due, &mut for_claims)));
             status.extend(claim::describe(facts, &self.seen, today, (&due, &mut for_status)));
         }
         let addresses = self.addresses.as_deref();
@@ -178,6 +179,9 @@ impl Agenda {
         match (target, written) {
             (Target::Claim(name), Written::Claim(object)) => {
                 seen::put(&mut self.seen.claims, name.into(), *object);
+            }
+            (Target::Claim(name), Written::NoClaim) => {
+                self.seen.claims.remove(&*name);
             }
             (Target::Tenant(name), Written::Tenant(object)) => {
                 seen::put(&mut self.seen.tenants, name, *object);

@@ -2,7 +2,7 @@
 //! Carries out one write against the API server.
 
 use k8s_openapi::api::events::v1::Event;
-use kube::api::{Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::{Api, Client};
 use postern_api::crd::{HostClaim, Tenant};
 use serde_json::Value;
@@ -61,6 +61,11 @@ impl Desk {
             Write::ClaimSpec(body) => call(api.patch(name, &merge, &Patch::Merge(body))).await?,
             Write::ClaimStatus(body) => {
                 call(api.patch_status(name, &merge, &Patch::Merge(body))).await?
+            }
+            Write::DeleteClaim { uid, resource_version } => {
+                let preconditions = Some(Preconditions { uid, resource_version });
+                let manner = DeleteParams { preconditions, ..DeleteParams::default() };
+                return call(api.delete(name, &manner)).await.map(|_| Written::NoClaim);
             }
             _ => return Err(CallError::Missing),
         };

@@ -19,6 +19,8 @@ pub struct Facts {
     pub(crate) routes: Vec<Route>,
     pub(crate) tenants: Vec<TenantFacts>,
     pub(crate) claims: Vec<Claim>,
+    /// Claims that have outlived their use: what their HostClaims say.
+    pub(crate) outlived: Vec<ClaimRecord>,
     pub(crate) namespaces: HashMap<Arc<str>, NamespaceFacts>,
     /// Warnings and errors.
     pub(crate) findings: BTreeMap<ObjectKey, Vec<Finding>>,
@@ -84,6 +86,7 @@ impl Facts {
                 Some(Claim { wanted, recorded: recorded.cloned() })
             })
             .collect();
+        facts.outlived = world.outlived().cloned().collect();
         facts
     }
 

@@ -63,6 +63,13 @@ pub(crate) enum Write {
     ClaimSpec(Value),
     /// A merge patch of a HostClaim's status, valid for one version of it.
     ClaimStatus(Value),
+    /// The deletion of one version of one HostClaim: whoever took the name over meanwhile keeps it.
+    DeleteClaim {
+        /// Which object of that name.
+        uid: Option<String>,
+        /// Which version of it.
+        resource_version: Option<String>,
+    },
     /// A server-side apply of an Ingress' status.
     Ingress(Value),
     /// A server-side apply of a Tenant's status.
@@ -78,6 +85,8 @@ pub(crate) enum Write {
 pub(crate) enum Written {
     /// A HostClaim.
     Claim(Box<crd::HostClaim>),
+    /// No HostClaim of that name.
+    NoClaim,
     /// An Ingress.
     Ingress(SeenIngress),
     /// A Tenant.

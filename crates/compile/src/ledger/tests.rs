@@ -155,6 +155,96 @@ fn a_namespace_created_anew_inherits_nothing() {
 }
 
 #[test]
+fn a_namespace_that_is_gone_for_good_holds_nothing_once_namespaces_are_known() {
+    let mut world = world();
+    declare!(world, namespace("a", "one"), namespace("b", "two"));
+    declare!(world, ingress("a/in", 1, &["a.test/ web"]), ingress("b/in", 2, &["a.test/ web"]));
+    let mut compiler = Compiler::new();
+    compiler.compile(&world);
+    world.record(compiler.take_claims());
+    world.take_changes();
+    world.withdraw(&key(Kind::Ingress, "a/in"));
+    world.withdraw(&key(Kind::Namespace, "a"));
+    let changes = world.take_changes();
+    compiler.recompile(&world, changes);
+    assert_eq!(compiler.report().claims, [], "nobody said that all namespaces are known");
+    world.know_namespaces(7);
+    let changes = world.take_changes();
+    let snapshot = compiler.recompile(&world, changes);
+    assert_eq!(compiler.report().claims[0].state, ClaimState::Released(Timestamp(NOW)));
+    assert!(snapshot.admit(&Host::parse("a.test").unwrap()).is_none());
+    let waiting = reasons(compiler.report(), Kind::Ingress, "b/in");
+    assert!(waiting.contains(&"HostQuarantined".to_owned()), "{waiting:?}");
+    assert_eq!(compiler.deadline(), Some(Timestamp(NOW + 24 * 3600)));
+}
+
+#[test]
+fn a_name_in_a_domain_is_released_with_its_namespace_and_stays_the_tenants() {
+    let mut world = world();
+    declare!(world, namespace("a", "one"), namespace("b", "two"));
+    declare!(world, spec("acme", 1, &["a", "b"], &["*.x.test"]));
+    declare!(world, ingress("a/in", 1, &["pr.x.test/ web"]));
+    world.know_namespaces(7);
+    compiled(&mut world);
+    world.withdraw(&key(Kind::Ingress, "a/in"));
+    world.withdraw(&key(Kind::Namespace, "a"));
+    let (_, report) = compiled(&mut world);
+    assert_eq!(report.claims[0].state, ClaimState::Released(Timestamp(NOW)));
+    declare!(world, ingress("b/in", 1, &["pr.x.test/ web"]));
+    compiled(&mut world);
+    assert_eq!(owner(&world, "pr.x.test"), owned("tenant/acme", 2));
+    assert_eq!(&*world.claims()[&host("pr.x.test")].namespace, "b");
+}
+
+#[test]
+fn a_thousand_previews_leave_nothing_behind() {
+    let mut world = world();
+    world.records_nowhere();
+    declare!(world, namespace("steady", "steady"), ingress("steady/in", 1, &["steady.test/ web"]));
+    world.know_namespaces(1);
+    let mut compiler = Compiler::new();
+    let mut most = 0;
+    for round in 0..1000 {
+        let (name, host) = (format!("pr{round}"), format!("pr{round}.test/ web"));
+        declare!(world, namespace(&name, &name), ingress(&format!("{name}/in"), 1, &[&host]));
+        let mut step = |world: &mut World| {
+            let changes = world.take_changes();
+            compiler.recompile(world, changes);
+            world.record(compiler.take_claims());
+        };
+        step(&mut world);
+        world.withdraw(&key(Kind::Ingress, &format!("{name}/in")));
+        world.withdraw(&key(Kind::Namespace, &name));
+        step(&mut world);
+        world.tell_time(Timestamp(NOW + round * 3600));
+        most = most.max(world.claims().len());
+    }
+    // A day of quarantine and half a day of memory, one an hour.
+    assert!(most <= 40, "{most}");
+    assert_eq!(owner(&world, "steady.test"), owned("steady", 1));
+}
+
+#[test]
+fn a_forgotten_name_is_anybodys_from_the_first_epoch_on() {
+    let mut world = world();
+    world.record([record("a.test", "a", 4, ClaimState::Released(Timestamp(NOW)))]);
+    let mut compiler = Compiler::new();
+    compiler.compile(&world);
+    let mut deadlines = Vec::new();
+    while let Some(deadline) = compiler.deadline() {
+        deadlines.push(deadline.0 - NOW);
+        world.tell_time(deadline);
+        let changes = world.take_changes();
+        compiler.recompile(&world, changes);
+    }
+    assert_eq!(deadlines, [24 * 3600, 36 * 3600]);
+    assert!(world.claims().is_empty());
+    declare!(world, ingress("b/in", 1, &["a.test/ web"]));
+    compiled(&mut world);
+    assert_eq!(owner(&world, "a.test"), owned("b", 1));
+}
+
+#[test]
 fn a_released_name_is_dark_for_others_until_the_quarantine_ends() {
     let mut world = world();
     let released = ClaimState::Released(Timestamp(NOW - 3600));
@@ -267,7 +357,7 @@ fn host_claim_objects_are_claims() {
     let mut world = world();
     let record = record("a.test", "a", 3, ClaimState::Held);
     let origin = Origin::bare(ObjectKey::new(Kind::HostClaim, "", "x"));
-    world.declare(Object::HostClaim(Arc::new(HostClaim { origin, record })));
+    world.declare(Object::HostClaim(Arc::new(HostClaim { origin, record, revision: None })));
     declare!(world, ingress("b/in", 1, &["a.test/ web"]));
     assert_eq!(owner(&world, "a.test"), owned("a", 3));
     assert_eq!(world.claims().keys().collect::<Vec<_>>(), [&HostPattern::parse("a.test").unwrap()]);

@@ -61,7 +61,7 @@ pub(crate) fn release(world: &mut World, pattern: &HostPattern) {
         let state = ClaimState::Released(world.now());
         let record = ClaimRecord { state, ..record.clone() };
         let origin = Origin::bare(ObjectKey::new(Kind::HostClaim, "", pattern.to_string()));
-        world.declare(Object::HostClaim(Arc::new(HostClaim { origin, record })));
+        world.declare(Object::HostClaim(Arc::new(HostClaim { origin, record, revision: None })));
     }
 }
 
@@ -166,6 +166,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         1 => (0_i64..3).prop_map(Step::Wait),
         2 => release,
         1 => namespace().prop_map(Step::Declare),
+        1 => namespace().prop_map(|object| Step::Withdraw(object.key().clone())),
     ]
 }
 
@@ -204,6 +205,7 @@ pub(super) fn start() -> impl Strategy<Value = (Settings, Vec<TenantSpec>)> {
 pub(super) fn begin((settings, specs): (Settings, Vec<TenantSpec>)) -> World {
     let mut world = world_with(settings);
     specs.into_iter().for_each(|spec| world.declare(spec.object()));
+    world.know_namespaces(1);
     world
 }
 

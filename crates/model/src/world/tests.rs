@@ -15,7 +15,7 @@ fn claim(epoch: u64) -> Object {
         state: ClaimState::Held,
     };
     let key = ObjectKey::new(Kind::HostClaim, "", "a");
-    Object::HostClaim(Arc::new(HostClaim { origin: Origin::bare(key), record }))
+    Object::HostClaim(Arc::new(HostClaim { origin: Origin::bare(key), record, revision: None }))
 }
 
 #[test]

@@ -8,6 +8,8 @@ use std::time::Duration;
 use postern_model::{Finding, Object, ObjectKey, World};
 use tokio::time::Instant;
 
+use super::version::Version;
+
 /// No change for so long ends a batch.
 const QUIET: Duration = Duration::from_millis(5);
 /// A batch ends after so long, however many changes follow: a leader that records claims makes hundreds a second, and
@@ -21,6 +23,8 @@ pub struct Batch {
     pub objects: Vec<(ObjectKey, Option<Object>)>,
     /// What there is to say about input that is no object, by what it is about.
     pub notes: Vec<(Arc<str>, Vec<Finding>)>,
+    /// Up to which version of the cluster Namespaces are known, if that is new.
+    pub namespaces_at: Option<u64>,
     /// When the first of it came.
     pub noticed: Option<Instant>,
 }
@@ -32,6 +36,9 @@ impl Batch {
             world.note(about, findings);
         }
         world.apply(self.objects);
+        if let Some(at) = self.namespaces_at {
+            world.know_namespaces(at);
+        }
     }
 }
 
@@ -42,6 +49,7 @@ pub(super) struct Gathering {
     notes: BTreeMap<Arc<str>, Vec<Finding>>,
     /// About which objects something is noted.
     noted: HashSet<ObjectKey>,
+    namespaces_at: Option<u64>,
     /// When the first and the last change came.
     since: Option<(Instant, Instant)>,
     throttle: Duration,
@@ -55,6 +63,7 @@ impl Gathering {
             objects: BTreeMap::new(),
             notes: BTreeMap::new(),
             noted: HashSet::new(),
+            namespaces_at: None,
             since: None,
             throttle,
             last: None,
@@ -87,6 +96,16 @@ impl Gathering {
         self.stir();
     }
 
+    /// All that happened to Namespaces up to that version was gathered.
+    pub(super) fn reached(&mut self, version: Version) {
+        let Some(at) = version.number() else { return };
+        self.namespaces_at = Some(at);
+        // It goes with what it is told after.
+        if self.since.is_none() {
+            self.stir();
+        }
+    }
+
     fn stir(&mut self) {
         let now = Instant::now();
         self.since = Some((self.since.map_or(now, |(first, _)| first), now));
@@ -107,6 +126,7 @@ impl Gathering {
             noticed: since.map(|(first, _)| first),
             objects: std::mem::take(&mut self.objects).into_iter().collect(),
             notes: std::mem::take(&mut self.notes).into_iter().collect(),
+            namespaces_at: self.namespaces_at.take(),
         }
     }
 }

@@ -83,8 +83,8 @@ impl Fetcher {
         let Some(name) = target.name.clone() else { return };
         loop {
             let news = match self.get(&target, &name).await {
-                Ok((item, _)) => vec![News::Listing, News::Present(item), News::Listed],
-                Err(RequestError::NotFound) => vec![News::Listing, News::Listed],
+                Ok((item, _)) => vec![News::Listing, News::Present(item), News::Listed(None)],
+                Err(RequestError::NotFound) => vec![News::Listing, News::Listed(None)],
                 Err(error @ RequestError::Forbidden) => {
                     contact.fails(&error);
                     vec![News::Denied]

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use postern_model::Kind;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
@@ -40,8 +41,10 @@ pub(super) type InformerId = u32;
 pub(super) enum News {
     /// A list begins; one that had begun before is void.
     Listing,
-    /// The list is complete.
-    Listed,
+    /// The list is complete; of Namespaces, up to which version.
+    Listed(Option<Version>),
+    /// All that happened to Namespaces up to that version was told.
+    Reached(Version),
     /// An object is there, in the list or as a change.
     Present(Item),
     /// An object is gone.
@@ -158,7 +161,7 @@ impl Informer {
             }
             Err(RequestError::NotFound) => {
                 self.tell(News::Listing).await?;
-                self.tell(News::Listed).await?;
+                self.tell(News::Listed(None)).await?;
             }
             Err(_) => {}
         }
@@ -329,10 +332,13 @@ impl Informer {
             self.state.resume = Some(version);
             self.contact.touch();
         }
-        match news {
-            Some(news) => self.tell(news).await,
-            None => Ok(()),
+        if let Some(news) = news {
+            self.tell(news).await?;
         }
+        if listed.is_none() && self.target.kind == Kind::Namespace {
+            self.tell(News::Reached(self.state.newest)).await?;
+        }
+        Ok(())
     }
 
     /// A list is complete: it is told, unless it is not to be trusted.
@@ -354,7 +360,9 @@ impl Informer {
         state.resume = Some(version);
         self.contact.touch();
         self.contact.is_well();
-        self.tell(News::Listed).await
+        // There are always Namespaces: where there is none, nobody can say which of them are gone.
+        let reached = self.target.kind == Kind::Namespace && count > 0;
+        self.tell(News::Listed(reached.then_some(read))).await
     }
 
     async fn tell(&self, news: News) -> Result<(), RequestError> {

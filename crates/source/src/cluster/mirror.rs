@@ -135,7 +135,11 @@ impl Mirror {
         let Some(watched) = self.informers.get_mut(&id) else { return };
         match news {
             News::Listing => watched.staged = Some(Staged::default()),
-            News::Listed => self.hear_listed(id),
+            News::Listed(reached) => {
+                self.hear_listed(id);
+                reached.into_iter().for_each(|version| self.gathering.reached(version));
+            }
+            News::Reached(version) => self.gathering.reached(version),
             News::Present(item) => self.hear_present(id, &item),
             News::Gone(name) => self.hear_gone(id, &name),
             News::Granted => self.set_denied(id, false),

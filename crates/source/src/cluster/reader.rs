@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Turns what the API server sends into objects of ours, with the code that reads folders too.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use postern_model::{Finding, Kind, Object, ObjectKey, Origin, Reason, Settings, Severity};
+use postern_model::{
+    Finding, Kind, Namespace, Object, ObjectKey, Origin, Reason, Settings, Severity,
+};
 
 use super::event::{Item, ItemName};
 use crate::document::Source;
@@ -41,7 +44,18 @@ impl Reader {
 
     /// Reads an object.
     pub(super) fn read(&mut self, kind: Kind, item: &Item) -> Step {
-        let mut reading = Reading::in_cluster(&mut self.strings, &self.settings);
+        let mut step = self.read_whole(kind, item);
+        if kind == Kind::Namespace && step.object.is_none() {
+            // It is there: whatever cannot be read of it, it must not look as if it was deleted (I17).
+            let (origin, labels) = (Origin::bare(step.key.clone()), BTreeMap::new());
+            step.object = Some(Object::Namespace(Arc::new(Namespace { origin, labels })));
+        }
+        step
+    }
+
+    fn read_whole(&mut self, kind: Kind, item: &Item) -> Step {
+        let mut reading =
+            Reading::in_cluster(&mut self.strings, &self.settings, item.version.number());
         let source = Source::json(&item.text);
         // A panic is a defect of ours, and no reason to be silent about all other objects (I21).
         let read = catch_unwind(AssertUnwindSafe(|| {

@@ -23,6 +23,11 @@ impl Version {
         }
     }
 
+    /// The number; nothing if it is none.
+    pub(super) fn number(self) -> Option<u64> {
+        (self.0 & OPAQUE == 0).then_some(self.0)
+    }
+
     /// Whether this is known to be older.  Versions that are no numbers cannot be compared.
     pub(super) fn is_older_than(self, other: Self) -> bool {
         (self.0 | other.0) & OPAQUE == 0 && self.0 < other.0
@@ -39,5 +44,6 @@ mod tests {
         assert!(one.is_older_than(two) && !two.is_older_than(one) && !one.is_older_than(one));
         assert!(!one.is_older_than(odd) && !odd.is_older_than(one));
         assert_ne!(odd, Version::read("abd"));
+        assert_eq!([one, odd].map(Version::number), [Some(9), None]);
     }
 }

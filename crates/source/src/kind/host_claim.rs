@@ -48,7 +48,8 @@ pub(super) fn read(
         epoch: claim.spec.epoch.unwrap_or_default(),
         state,
     };
-    Some(Object::HostClaim(Arc::new(HostClaim { origin: draft.origin.clone(), record })))
+    let origin = draft.origin.clone();
+    Some(Object::HostClaim(Arc::new(HostClaim { origin, record, revision: draft.revision })))
 }
 
 fn released_at(text: &str, draft: &mut Draft) -> Option<postern_model::Timestamp> {

@@ -85,3 +85,26 @@ async fn what_is_forbidden_for_one_is_not_tried_with_all() {
     agenda.plan(&facts);
     assert!(agenda.next().is_some());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_that_was_deleted_is_not_deleted_twice() {
+    let mut agenda = agenda();
+    let wanted = facts(&["a.test"]).claims.remove(0).wanted;
+    let gone = ClaimRecord { state: ClaimState::Released(postern_model::Timestamp(7)), ..wanted };
+    let object = serde_json::from_value(serde_json::json!({
+        "apiVersion": "postern.dev/v1alpha1",
+        "kind": "HostClaim",
+        "metadata": {"name": "h.a.test", "uid": "u", "resourceVersion": "3"},
+        "spec": {"host": "a.test", "namespace": "acme", "epoch": 1},
+        "status": {"releasedAt": "1970-01-01T00:00:07Z"},
+    }));
+    agenda.seen.claims.insert("h.a.test".into(), object.unwrap());
+    let facts = Facts { outlived: vec![gone], ..Facts::default() };
+    agenda.plan(&facts);
+    let task = agenda.next().unwrap();
+    assert!(matches!(task.write, crate::task::Write::DeleteClaim { .. }), "{task:?}");
+    assert!(agenda.next().is_none(), "nothing else is written to it");
+    assert_eq!(agenda.ended(task.target, Ok(Written::NoClaim)), "written");
+    agenda.plan(&facts);
+    assert!(agenda.next().is_none());
+}

@@ -71,3 +71,22 @@ fn what_is_not_ours_is_not_among_the_facts() {
     assert!(facts.routes[0].is_served);
     assert_eq!(&*facts.routes[0].tenant, "acme");
 }
+
+#[test]
+fn claims_that_have_outlived_their_use_are_among_the_facts() {
+    let mut world = World::new(Settings::default());
+    let record = ClaimRecord {
+        pattern: HostPattern::parse("a.test").unwrap(),
+        namespace: "acme".into(),
+        namespace_uid: None,
+        epoch: 1,
+        state: postern_model::ClaimState::Released(postern_model::Timestamp(0)),
+    };
+    let origin = Origin::bare(ObjectKey::new(Kind::HostClaim, "", "h.a.test"));
+    let claim = postern_model::HostClaim { origin, record: record.clone(), revision: Some(5) };
+    world.declare(Object::HostClaim(Arc::new(claim)));
+    let facts = |world: &World| Facts::gather(world, &Report::default(), |_| true);
+    assert!(facts(&world).outlived.is_empty());
+    world.tell_time(postern_model::Timestamp(1_000_000));
+    assert_eq!(facts(&world).outlived, [record]);
+}

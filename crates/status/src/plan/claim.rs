@@ -5,7 +5,8 @@
 //! the age of the objects, until it is recorded.  The leader records it by *creating* an object whose name follows from
 //! the hostname: of two that race, the API server lets one win, and the loser reads the winner's object.  A claim that
 //! changes is written only over exactly the state that the decision was based on (compare and swap, by what the object
-//! said and by its version): whatever else it says has won, comes back through the watch, and is decided on anew.
+//! said and by its version): whatever else it says has won, comes back through the watch, and is decided on anew.  A
+//! claim that was given up so long ago that nobody counts from it any more is deleted in the same way.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -134,6 +135,35 @@ pub(crate) fn plan(
         }
     }
     (tasks, due)
+}
+
+/// Deletions of claims that have outlived their use, as many as the quota takes; the names of all that are to be deleted
+/// join those whose writes are due.
+pub(crate) fn forget(
+    facts: &Facts,
+    seen: &Seen,
+    (due, quota): (&mut HashSet<String>, &mut Quota),
+) -> Vec<Task> {
+    let mut tasks = Vec::new();
+    for outlived in &facts.outlived {
+        let name = object_name(&outlived.pattern);
+        let Some(object) = seen.claims.get(&*name) else { continue };
+        // What says anything else is somebody's, or was a moment ago.
+        let is_over = record(object).as_ref() == Some(outlived);
+        if !is_over || object.metadata.deletion_timestamp.is_some() {
+            continue;
+        }
+        due.insert(name.clone());
+        let tenant = facts.tenant_of(&outlived.namespace);
+        if quota.takes(&tenant) {
+            let write = Write::DeleteClaim {
+                uid: object.metadata.uid.clone(),
+                resource_version: object.metadata.resource_version.clone(),
+            };
+            tasks.push(Task { target: Target::Claim(name), tenant, write });
+        }
+    }
+    tasks
 }
 
 fn write(

@@ -3,11 +3,14 @@
 
 use std::time::Duration;
 
-use postern_model::{Reason, Settings, World};
+use postern_model::{Kind, Reason, Settings, World};
 
 use super::fake::Fake;
 use super::{next, nothing_for, told, watch};
 use crate::cluster::ClusterOptions;
+use crate::cluster::event::{Item, ItemName};
+use crate::cluster::reader::Reader;
+use crate::cluster::version::Version;
 
 const GRANTS: [&str; 2] = [
     "/apis/gateway.networking.k8s.io/v1/referencegrants",
@@ -142,4 +145,103 @@ async fn a_line_without_end_is_given_up() {
     let mut cluster = watch(&fake);
     assert_eq!(told(&next(&mut cluster).await), ["+Service acme/web"]);
     assert!(tokio::time::timeout(Duration::from_secs(1), feed).await.is_ok());
+}
+
+const NAMESPACES: &str = "/api/v1/namespaces";
+const CLAIMS: &str = "/apis/postern.dev/v1alpha1/hostclaims";
+
+/// An API server with these Namespaces and a claim of the namespace `preview`, whose UID is `u-preview`.
+fn with_claim(names: &[&str], version: u64) -> Fake {
+    let fake = Fake::new();
+    let listed: Vec<_> = names.iter().map(|name| ("", *name, 3, "")).collect();
+    fake.list(NAMESPACES, &listed, version);
+    let spec =
+        r#""spec":{"host":"a.test","namespace":"preview","namespaceUID":"u-preview","epoch":1}"#;
+    fake.list(CLAIMS, &[("", "h.a.test", 7, spec)], 9);
+    fake
+}
+
+/// Whether the namespace of the one claim is known to be gone.
+fn is_bereft(world: &World) -> bool {
+    let claim = world.claims().values().next().expect("there is a claim");
+    world.is_bereft(claim)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_namespace_that_is_in_no_complete_list_is_gone_unless_its_claim_is_younger() {
+    for (names, version, expected) in [
+        (&["default", "preview"][..], 8, false),
+        (&["default"], 8, true),
+        (&["default"], 6, false),
+        // No cluster is without any.
+        (&[], 8, false),
+    ] {
+        let mut cluster = watch(&with_claim(names, version));
+        let mut world = World::new(Settings::default());
+        next(&mut cluster).await.apply(&mut world);
+        assert_eq!(is_bereft(&world), expected, "{names:?} at {version}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_namespace_that_is_deleted_is_gone_and_a_bookmark_settles_what_was_open() {
+    let fake = Fake::new();
+    let namespaces = fake.stream(NAMESPACES);
+    namespaces.added("", "default", 2, "");
+    namespaces.added("", "preview", 3, "");
+    namespaces.bookmark(4, true);
+    let claims = fake.stream(CLAIMS);
+    claims.bookmark(4, true);
+    let mut cluster = watch(&fake);
+    let mut world = World::new(Settings::default());
+    next(&mut cluster).await.apply(&mut world);
+    namespaces.deleted("", "preview", 5);
+    next(&mut cluster).await.apply(&mut world);
+    // Another replica recorded it, which had not heard of the end of the namespace.
+    let claim =
+        r#""spec":{"host":"a.test","namespace":"preview","namespaceUID":"u-preview","epoch":1}"#;
+    claims.added("", "h.a.test", 7, claim);
+    next(&mut cluster).await.apply(&mut world);
+    assert!(!is_bereft(&world), "it may be of a namespace of which this replica has not heard");
+    namespaces.bookmark(8, false);
+    next(&mut cluster).await.apply(&mut world);
+    assert!(is_bereft(&world));
+}
+
+#[tokio::test(start_paused = true)]
+async fn lists_that_are_cut_off_or_go_back_in_time_take_no_namespace_away() {
+    let fake = Fake::new();
+    let namespaces = fake.stream(NAMESPACES);
+    namespaces.added("", "default", 2, "");
+    namespaces.added("", "preview", 3, "");
+    namespaces.bookmark(20, true);
+    let claim =
+        r#""spec":{"host":"a.test","namespace":"preview","namespaceUID":"u-preview","epoch":1}"#;
+    fake.list(CLAIMS, &[("", "h.a.test", 7, claim)], 9);
+    let mut cluster = watch(&fake);
+    let mut world = World::new(Settings::default());
+    next(&mut cluster).await.apply(&mut world);
+    let cut_off = fake.stream(NAMESPACES);
+    cut_off.added("", "default", 2, "");
+    namespaces.error(410);
+    drop(namespaces);
+    nothing_for(&mut cluster, 5).await;
+    // Older than what is known.
+    fake.list(NAMESPACES, &[("", "default", 2, "")], 6);
+    drop(cut_off);
+    nothing_for(&mut cluster, 5).await;
+    assert!(!is_bereft(&world));
+}
+
+#[test]
+fn a_namespace_that_cannot_be_read_is_there() {
+    let mut reader = Reader::new(Settings::default());
+    let name = ItemName { namespace: "".into(), name: "preview".into() };
+    let text = r#"{"metadata":{"name":"preview","uid":7,"resourceVersion":"9"}}"#.to_owned().into();
+    let step = reader.read(Kind::Namespace, &Item { name, version: Version::read("9"), text });
+    assert_eq!(
+        step.object.map(|object| object.key().to_string()),
+        Some("Namespace preview".into())
+    );
+    assert_eq!(step.findings.len(), 1);
 }

@@ -60,6 +60,55 @@ fn what_was_decided_on_something_else_is_never_written() {
     }
 }
 
+/// The object that records a claim, in a version.
+fn object(claim: &ClaimRecord, version: u64) -> HostClaim {
+    let mut object = HostClaim::new(&object_name(&claim.pattern), spec(claim));
+    object.metadata.uid = Some("u".to_owned());
+    object.metadata.resource_version = Some(version.to_string());
+    if let ClaimState::Released(at) = claim.state {
+        let released_at = Some(condition::text(at));
+        object.status = Some(HostClaimStatus { released_at, ..HostClaimStatus::default() });
+    }
+    object
+}
+
+/// The deletions that follow from what has outlived its use and what is there.
+fn deletions(outlived: &ClaimRecord, there: Option<HostClaim>) -> (Vec<Task>, HashSet<String>) {
+    let facts = Facts { outlived: vec![outlived.clone()], ..Facts::default() };
+    let name = object_name(&outlived.pattern);
+    let claims = there.into_iter().map(|object| (name.as_str().into(), object)).collect();
+    let seen = Seen { claims, ..Seen::default() };
+    let mut due = HashSet::new();
+    let tasks = forget(&facts, &seen, (&mut due, &mut Quota::unbounded()));
+    (tasks, due)
+}
+
+#[test]
+fn a_claim_that_has_outlived_its_use_is_deleted_in_exactly_that_version() {
+    let gone = claim("a", 3, GONE);
+    let (tasks, due) = deletions(&gone, Some(object(&gone, 12)));
+    assert_eq!(tasks.len(), 1);
+    assert_eq!(tasks[0].target, Target::Claim("h.shop.acme.test".to_owned()));
+    let Write::DeleteClaim { uid, resource_version } = &tasks[0].write else { panic!("{tasks:?}") };
+    assert_eq!((uid.as_deref(), resource_version.as_deref()), (Some("u"), Some("12")));
+    assert!(due.contains("h.shop.acme.test"), "nothing else is written to it meanwhile");
+}
+
+#[test]
+fn a_claim_that_says_anything_else_is_not_deleted() {
+    let gone = claim("a", 3, GONE);
+    let later = claim("a", 3, ClaimState::Released(Time(8)));
+    for other in [claim("a", 3, HELD), claim("b", 4, GONE), claim("b", 4, HELD), later] {
+        let (tasks, due) = deletions(&gone, Some(object(&other, 12)));
+        assert!(tasks.is_empty() && due.is_empty(), "{other:?}");
+    }
+    assert!(deletions(&gone, None).0.is_empty());
+    let mut going = object(&gone, 12);
+    going.metadata.deletion_timestamp =
+        Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(jiff::Timestamp::UNIX_EPOCH));
+    assert!(deletions(&gone, Some(going)).0.is_empty(), "it is being deleted");
+}
+
 fn any_claim() -> impl Strategy<Value = ClaimRecord> {
     let state = prop_oneof![Just(HELD), Just(GONE), Just(ClaimState::Released(Time(8)))];
     (0..3_usize, 1..4_u64, state).prop_map(|(n, epoch, s)| claim(["a", "b", "c"][n], epoch, s))
