@@ -75,7 +75,8 @@ pub fn explain(world: &World, question: &Question) -> Explanation {
 pub struct Compiler {
     terms: Terms,
     ledger: Ledger,
-    tenants: BTreeMap<TenantId, Tenant>,
+    /// Boxed, since a map has room for many more.
+    tenants: BTreeMap<TenantId, Box<Tenant>>,
     rooms: u32,
     /// Tenants that use what other namespaces lend them.
     borrowers: BTreeSet<TenantId>,
@@ -193,7 +194,7 @@ impl Compiler {
         let owned = self.ledger.owned().map(|(tenant, _, _)| tenant);
         let all: BTreeSet<_> = world.tenants().map(|(id, _)| id).chain(owned).cloned().collect();
         for id in all {
-            let before = last.remove(&id);
+            let before = last.remove(&id).map(|last| *last);
             self.open_tenant(world, id, before);
         }
     }
@@ -210,7 +211,7 @@ impl Compiler {
         if tenancy.allows_catch_all(&id) && first.is_none_or(|(first, _)| *first == id) {
             tenant.open_catch_all();
         }
-        self.tenants.insert(id, tenant);
+        self.tenants.insert(id, Box::new(tenant));
     }
 
     /// Sorts changes by the tenants that they concern; nothing if one concerns the boundary itself.

@@ -125,7 +125,7 @@ impl<'a> TenantView<'a> {
 
     /// One of the tenant's own namespaces.
     pub(crate) fn own(&self, namespace: &str) -> Option<&'a NamespaceModel> {
-        self.own.namespaces.get(namespace)
+        self.own.namespaces.get(namespace).map(|namespace| &**namespace)
     }
 
     /// The namespace that is referred to, if that is permitted and there is one.
@@ -134,7 +134,7 @@ impl<'a> TenantView<'a> {
         from: Referrer<'_>,
         to: &Ref<T>,
     ) -> Result<Option<&'a NamespaceModel>, Unresolved> {
-        let own = self.own.namespaces.get(to.namespace());
+        let own = self.own(to.namespace());
         if to.namespace() == from.namespace {
             return Ok(own);
         }

@@ -44,7 +44,8 @@ pub(crate) struct Tenant {
     /// How many rules and certificates all objects have, while none is beyond the limit.
     total: usize,
     objects: HashMap<ObjectKey, Declared>,
-    hosts: Names<HostState>,
+    /// Boxed, since a table is never full.
+    hosts: Names<Box<HostState>>,
     /// Exact hosts by the part after their first label: those that a wildcard's routes and certificates reach.
     below: HashMap<Host, Few<Host>>,
     hostless: Group,
@@ -210,7 +211,7 @@ impl Tenant {
                 permanent: false,
                 table: None,
             };
-            self.hosts.insert(pattern.clone(), state);
+            self.hosts.insert(pattern.clone(), Box::new(state));
         }
         self.hosts.get_mut(pattern).expect("it was put in above where it was not")
     }

@@ -20,9 +20,13 @@ use crate::few::Few;
 use crate::names::Names;
 use crate::resolve::{Referrer, TenantView, Unresolved};
 
-/// A Secret as one namespace refers to it: permission may differ between namespaces of one tenant.
+/// A Secret as one namespace refers to it: permission may differ between namespaces of one tenant.  It stands in several
+/// tables, so it is shared.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct SecretUse {
+pub(crate) struct SecretUse(Arc<Reference>);
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Reference {
     from: Arc<str>,
     secret: Arc<str>,
     /// Where the Secret is, if not where it is referred to.
@@ -32,16 +36,14 @@ pub(crate) struct SecretUse {
 impl SecretUse {
     pub(crate) fn new(from: &ObjectKey, secret: &Ref<Secret>) -> Self {
         let key = secret.key();
-        Self {
-            from: from.namespace.clone(),
-            secret: key.name,
-            elsewhere: (key.namespace != from.namespace).then_some(key.namespace),
-        }
+        let elsewhere = (key.namespace != from.namespace).then_some(key.namespace);
+        Self(Arc::new(Reference { from: from.namespace.clone(), secret: key.name, elsewhere }))
     }
 
     /// The Secret that is meant.
     pub(crate) fn target(&self) -> Ref<Secret> {
-        Ref::new(self.elsewhere.as_ref().unwrap_or(&self.from).clone(), self.secret.clone())
+        let Reference { from, secret, elsewhere } = &*self.0;
+        Ref::new(elsewhere.as_ref().unwrap_or(from).clone(), secret.clone())
     }
 }
 
@@ -95,7 +97,7 @@ struct Held {
 /// All certificates of one tenant.
 #[derive(Debug, Default)]
 pub(crate) struct Certificates {
-    secrets: HashMap<SecretUse, Held>,
+    secrets: HashMap<SecretUse, Box<Held>>,
     /// Secrets by the hosts that `tls` entries name.
     named: Names<Few<SecretUse>>,
     /// Secrets of `tls` entries that name no host, by their object: they are for the hosts of its rules.
@@ -174,6 +176,8 @@ impl Certificates {
     ) {
         let object = &routes.origin.key;
         for (declared, secret) in uses(routes) {
+            let known = self.secrets.get_key_value(&secret).map(|(known, _)| known.clone());
+            let secret = known.unwrap_or(secret);
             for host in &declared.hosts {
                 insert(&mut self.named, host, &secret, touch);
             }
@@ -186,10 +190,11 @@ impl Certificates {
             }
             let loaded = load(view, &secret, self.parsed.remove(&secret));
             self.pool_add(&secret, &loaded, touch);
-            if secret.elsewhere.is_some() {
+            if secret.0.elsewhere.is_some() {
                 self.elsewhere.insert(secret.clone());
             }
-            self.secrets.insert(secret, Held { users: Few::One(object.clone(), 1), loaded });
+            let users = Few::One(object.clone(), 1);
+            self.secrets.insert(secret, Box::new(Held { users, loaded }));
         }
     }
 
@@ -236,8 +241,7 @@ impl Certificates {
 
     /// The uses of a Secret: by its own namespace, and by others.
     pub(crate) fn uses_of(&self, key: &ObjectKey) -> Vec<SecretUse> {
-        let own =
-            SecretUse { from: key.namespace.clone(), secret: key.name.clone(), elsewhere: None };
+        let own = SecretUse::new(key, &Ref::new(key.namespace.clone(), key.name.clone()));
         let elsewhere = self.elsewhere.iter().filter(|secret| secret.target().key() == *key);
         elsewhere.cloned().chain([own]).collect()
     }
@@ -388,7 +392,7 @@ pub(crate) fn uses(routes: &HttpRoutes) -> impl Iterator<Item = (&CertificateUse
 }
 
 fn load(view: &TenantView<'_>, secret: &SecretUse, before: Option<Loaded>) -> Loaded {
-    let from = Referrer { kind: postern_model::Kind::Ingress, namespace: &secret.from };
+    let from = Referrer { kind: postern_model::Kind::Ingress, namespace: &secret.0.from };
     let found = match view.resolve(from, &secret.target()) {
         Ok(found) => found,
         Err(reason) => return Loaded::Unresolved(reason),

@@ -3,21 +3,19 @@
 
 use std::sync::Arc;
 
-const CHUNK: usize = 64;
-
-/// A copy-on-write vector of optional elements, addressed by number.
+/// A copy-on-write vector of optional elements, addressed by number, in chunks of `CHUNK`.
 #[derive(Clone, Debug)]
-pub struct Chunked<T> {
+pub struct Chunked<T, const CHUNK: usize> {
     chunks: Vec<Arc<[Option<T>; CHUNK]>>,
 }
 
-impl<T> Default for Chunked<T> {
+impl<T, const CHUNK: usize> Default for Chunked<T, CHUNK> {
     fn default() -> Self {
         Self { chunks: Vec::new() }
     }
 }
 
-impl<T: Clone> Chunked<T> {
+impl<T: Clone, const CHUNK: usize> Chunked<T, CHUNK> {
     /// The element at `index`, if there is one.
     pub fn get(&self, index: u32) -> Option<&T> {
         let index = index as usize;
@@ -51,7 +49,7 @@ mod tests {
 
     #[test]
     fn a_change_copies_one_chunk() {
-        let mut before = Chunked::default();
+        let mut before = Chunked::<_, 64>::default();
         for index in 0..200 {
             before.set(index, Some(index));
         }

@@ -26,7 +26,8 @@ pub struct TenantLimits {
 #[derive(Clone, Debug, Default)]
 pub struct TenantSnapshot {
     pub(crate) limits: TenantLimits,
-    pub(crate) backends: Chunked<Arc<Backend>>,
+    /// In small chunks: most tenants have few.
+    pub(crate) backends: Chunked<Arc<Backend>, 8>,
 }
 
 /// What is served at one moment.  Immutable.
@@ -36,7 +37,7 @@ pub struct Snapshot {
     /// The generation in which it was decided last, for all names, whose they are.
     pub(crate) decided: u64,
     pub(crate) hosts: HostIndex,
-    pub(crate) tenants: Chunked<Arc<TenantSnapshot>>,
+    pub(crate) tenants: Chunked<Arc<TenantSnapshot>, 64>,
 }
 
 impl Snapshot {
