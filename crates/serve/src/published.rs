@@ -15,22 +15,27 @@ pub struct Published {
     ready: AtomicBool,
     /// Snapshots that a worker may still hold: dropped here, on the caller's thread, never on a worker's.
     retired: Mutex<Vec<Arc<Snapshot>>>,
-    /// When names changed hands last.
+    /// The generation with which names changed hands last.
     decided: AtomicU64,
-    /// The same, for those who wait for it.
+    /// What the snapshot in force says of it, for those who wait until that is another.
     told: watch::Sender<u64>,
 }
 
 impl Published {
-    /// Puts a snapshot in force for every request that is routed from now on.
+    /// Puts a snapshot in force for every request that is routed from now on.  Its generation is above the last one's.
     pub fn replace(&self, next: Snapshot) {
         let decided = next.decided();
-        // Before the snapshot: when the new owner's first request is admitted, nothing of the old owner's moves any more.
-        self.decided.store(decided, Ordering::Release);
+        // Not which is greater: a compiler that started over counts anew what it decided.
+        let is_news = *self.told.borrow() != decided;
+        if is_news {
+            // Before the snapshot: when the new owner's first request is admitted, nothing of the old owner's moves any more.
+            self.decided.store(next.generation(), Ordering::Release);
+        }
         let last = self.current.swap(Arc::new(next));
         self.ready.store(true, Ordering::Release);
-        let is_news = |seen: &mut u64| std::mem::replace(seen, decided) != decided;
-        self.told.send_if_modified(is_news);
+        if is_news {
+            self.told.send_replace(decided);
+        }
         let mut retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
         retired.push(last);
         retired.retain(|snapshot| Arc::strong_count(snapshot) > 1);
@@ -41,7 +46,7 @@ impl Published {
         self.current.load()
     }
 
-    /// The generation in which names changed hands last, or are about to: what goes on under an older admission is to
+    /// The generation with which names changed hands last, or are about to: what goes on under an older admission is to
     /// look whether it may.  Routes, endpoints and certificates that change do not bring it about.
     pub(crate) fn decided(&self) -> u64 {
         self.decided.load(Ordering::Acquire)

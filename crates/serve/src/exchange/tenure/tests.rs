@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::Wake;
 
+use postern_snapshot::Editor;
+
 use super::*;
 use crate::connection::Connection;
 use crate::fixture::{Site, WEB, on_a_worker, shared, snapshot};
@@ -70,6 +72,19 @@ fn nothing_moves_once_the_new_owner_is_published() {
     stage.publish(3, "initech");
     assert_eq!(held.as_mut().poll(&mut context), Poll::Ready(None));
     assert_eq!(moved.get(), 2);
+}
+
+#[test]
+fn what_a_compiler_decides_that_started_over_counts_as_well() {
+    let stage = Stage::new();
+    stage.publish(7, "acme");
+    let mut tenure = stage.tenure("a.test");
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(tenure.poll_lost(&mut context).is_pending());
+    let again = Editor::new(&snapshot(1, &sites("initech"))).finish(8);
+    assert_eq!((again.decided(), again.generation()), (1, 8));
+    stage.shared.published.replace(again);
+    assert!(tenure.poll_lost(&mut context).is_ready());
 }
 
 #[test]
