@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The API server: many requests at a time over a few HTTP/2 connections.
 
+use std::cell::RefCell;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -24,8 +25,9 @@ const ANSWER: Duration = Duration::from_secs(30);
 
 /// An API server whose administrator we are.
 pub(super) struct Api {
-    connections: Vec<SendRequest<Bytes>>,
+    connections: Vec<RefCell<SendRequest<Bytes>>>,
     next: AtomicUsize,
+    address: SocketAddr,
     server: String,
     authorization: String,
 }
@@ -46,10 +48,10 @@ impl Api {
         let address: SocketAddr = authority.parse().context("the server has no IP address")?;
         let mut connections = Vec::new();
         for _ in 0..CONNECTIONS {
-            connections.push(connection(address).await?);
+            connections.push(RefCell::new(connection(address).await?));
         }
         let authorization = format!("Bearer {token}");
-        Ok(Self { connections, next: AtomicUsize::new(0), server, authorization })
+        Ok(Self { connections, next: AtomicUsize::new(0), address, server, authorization })
     }
 
     /// Creates an object in the collection at `path`.
@@ -97,7 +99,16 @@ impl Api {
         body: Vec<u8>,
     ) -> Result<(StatusCode, Vec<u8>)> {
         let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.connections.len();
-        let mut connection = self.connections[turn].clone().ready().await?;
+        let connection = self.connections[turn].borrow().clone();
+        let mut connection = match connection.ready().await {
+            Ok(connection) => connection,
+            // The API server closes connections that nobody used for a while.
+            Err(_) => {
+                let fresh = self::connection(self.address).await?;
+                self.connections[turn].replace(fresh.clone());
+                fresh.ready().await?
+            }
+        };
         let request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.server))
