@@ -15,8 +15,8 @@ use hyper::client::conn::http2::{SendRequest, handshake};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use postern_tests::http_message::Head;
 use postern_tests::patience::{until, within};
-use postern_tests::yaml::{ingress, service};
-use postern_tests::{Backend, Edge, EdgeBuilder, Raw, Reply, TestCertificate};
+use postern_tests::yaml::{documents, ingress, service, service_of};
+use postern_tests::{Backend, Edge, EdgeBuilder, HyperBackend, Raw, Reply, TestCertificate};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -224,6 +224,29 @@ async fn what_runs_over_http2_is_reset_and_the_connections_other_streams_are_not
     assert_eq!(rest(neighbour).await, (MUCH, true));
     let moved = within("an answer", clients[0].send_request(get(A, "/"))).await;
     assert_eq!(moved.expect("the connection stands").headers()["x-echo"], "globex");
+}
+
+/// Uploads that a backend waits for, over one connection of HTTP/2 for all.
+#[tokio::test]
+async fn what_runs_to_a_backend_of_http2_ends_as_well() {
+    let stage = Stage::start().await;
+    let backend = HyperBackend::h2c("acme").await;
+    let h2c = service_of("acme", "h2c", "kubernetes.io/h2c", &[backend.address()]);
+    let route = ingress("acme", "site", &[A], "h2c", None);
+    stage.edge.apply("1-acme.yaml", &documents(&[&h2c, &route]));
+    let mut one = Raw::clear(stage.edge.web()).await;
+    let head = format!("POST / HTTP/1.1\r\nHost: {A}\r\nTransfer-Encoding: chunked\r\n\r\n");
+    one.send(format!("{head}5\r\nhello\r\n")).await;
+    let stream = TcpStream::connect(stage.edge.web()).await.expect("the edge listens");
+    let two = tokio::spawn(http2(stream).await.send_request(upload()));
+    let both = || async { (backend.requests() == 2).then_some(()) };
+    until("both requests", both).await;
+
+    stage.edge.apply("9-transfer.yaml", TRANSFER);
+
+    one.answer().await.is(421);
+    one.is_closed().await;
+    assert!(within("an end", two).await.expect("a task").is_err());
 }
 
 #[tokio::test]
