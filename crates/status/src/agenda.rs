@@ -178,7 +178,7 @@ impl Agenda {
     fn wrote(&mut self, target: Target, written: Written, now: Instant) {
         match (target, written) {
             (Target::Claim(name), Written::Claim(object)) => {
-                seen::put(&mut self.seen.claims, name.into(), *object);
+                seen::put(&mut self.seen.claims, name.into(), object);
             }
             (Target::Claim(name), Written::NoClaim) => {
                 self.seen.claims.remove(&*name);

@@ -69,7 +69,7 @@ impl Desk {
             }
             _ => return Err(CallError::Missing),
         };
-        Ok(Written::Claim(Box::new(object.keep())))
+        Ok(Written::Claim(object.keep()))
     }
 
     /// Says it, or says it again: whichever is possible.

@@ -15,7 +15,8 @@ use crate::watch::Change;
 pub(crate) struct Seen {
     pub(crate) ingresses: HashMap<Key, SeenIngress>,
     pub(crate) tenants: HashMap<Arc<str>, Tenant>,
-    pub(crate) claims: HashMap<Arc<str>, HostClaim>,
+    /// Boxed, since a table is never full, and there may be tens of thousands.
+    pub(crate) claims: HashMap<Arc<str>, Box<HostClaim>>,
     /// Whether the claims were listed: before that, none can be said to be missing.
     pub(crate) claims_listed: bool,
 }
@@ -38,7 +39,7 @@ impl Versioned for Tenant {
     }
 }
 
-impl Versioned for HostClaim {
+impl Versioned for Box<HostClaim> {
     fn version(&self) -> u64 {
         version(&self.metadata)
     }

@@ -186,11 +186,11 @@ impl Watched for crd::Tenant {
 }
 
 impl Watched for crd::HostClaim {
-    type Kept = Self;
+    type Kept = Box<Self>;
 
-    fn keep(mut self) -> Self {
+    fn keep(mut self) -> Self::Kept {
         self.metadata.managed_fields = None;
         self.metadata.annotations = None;
-        self
+        Box::new(self)
     }
 }

@@ -50,7 +50,7 @@ pub(crate) struct Writer {
 struct Watches {
     ingresses: Vec<(Option<String>, mpsc::Receiver<Change<SeenIngress>>)>,
     tenants: mpsc::Receiver<Change<Tenant>>,
-    claims: mpsc::Receiver<Change<HostClaim>>,
+    claims: mpsc::Receiver<Change<Box<HostClaim>>>,
     service: mpsc::Receiver<Vec<Address>>,
     /// Ends them all when it is dropped.
     _tasks: JoinSet<()>,

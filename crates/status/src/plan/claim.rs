@@ -117,7 +117,7 @@ pub(crate) fn plan(
     let mut tasks = Vec::new();
     for Claim { wanted, recorded } in &facts.claims {
         let name = object_name(&wanted.pattern);
-        let object = seen.claims.get(&*name);
+        let object = seen.claims.get(&*name).map(|object| &**object);
         let present = object.map(record);
         if present == Some(None) {
             continue;

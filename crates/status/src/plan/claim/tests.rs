@@ -76,7 +76,7 @@ fn object(claim: &ClaimRecord, version: u64) -> HostClaim {
 fn deletions(outlived: &ClaimRecord, there: Option<HostClaim>) -> (Vec<Task>, HashSet<String>) {
     let facts = Facts { outlived: vec![outlived.clone()], ..Facts::default() };
     let name = object_name(&outlived.pattern);
-    let claims = there.into_iter().map(|object| (name.as_str().into(), object)).collect();
+    let claims = there.into_iter().map(|object| (name.as_str().into(), Box::new(object))).collect();
     let seen = Seen { claims, ..Seen::default() };
     let mut due = HashSet::new();
     let tasks = forget(&facts, &seen, (&mut due, &mut Quota::unbounded()));
