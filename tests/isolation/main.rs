@@ -23,6 +23,7 @@ mod hostless_rule;
 mod joined_names;
 mod many_claims;
 mod many_routes;
+mod namespace_deleted;
 mod not_ready;
 mod overlaps;
 mod pair;

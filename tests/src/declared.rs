@@ -82,6 +82,11 @@ impl Declared {
         self.world.tell_time(now);
     }
 
+    /// Says that no Namespaces are there but those that are declared, as a cluster does.
+    pub fn know_namespaces(&mut self) {
+        self.world.know_namespaces(1);
+    }
+
     /// Where the folder is.
     pub fn path(&self) -> &Path {
         self.directory.path()

@@ -29,11 +29,13 @@ impl ClaimRecord {
     }
 }
 
-/// For how long a claim that was given up is kept after its quarantine, unless somebody takes the name: as long as a
-/// session ticket can live.  The next claim to the name after that begins with the first epoch again; so nothing that
-/// was issued under the earlier one can resume, not even where a namespace was made anew and its tenant is called as the
-/// earlier one was (I2).  It also outlasts clocks that differ: when the first replica forgets a name, no other one holds
-/// it to be quarantined.
+/// For how long a claim that was given up is kept after its quarantine, unless somebody takes the name: as long as keys of
+/// session tickets that are in use live.
+///
+/// The next claim to the name after that begins with the first epoch again.  That resumes nothing of anybody else (I2):
+/// tickets and connections are bound to (tenant, epoch, policy), so to meet an equal triple it has to be a tenant of the
+/// same name under the same policy, in the same process, whose keys are.  It also outlasts clocks that differ: when the
+/// first replica forgets a name, no other one holds it to be quarantined.
 pub const KEPT_SECONDS: i64 = 12 * 3600;
 
 /// A `postern.dev/v1alpha1` HostClaim: a claim as it was read.
