@@ -31,6 +31,11 @@ impl NameServer {
             let mut buffer = [0; 512];
             while let Ok((length, peer)) = socket.recv_from(&mut buffer).await {
                 let Some((name, end)) = question(&buffer[..length]) else { continue };
+                if let Some(alias) = ALIASES.iter().find(|(own, _)| *own == name) {
+                    let reply = alias_reply(&buffer[..end + 4], alias.1);
+                    let _ = socket.send_to(&reply, peer).await;
+                    continue;
+                }
                 let is_a = buffer[end..end + 2] == [0, 1];
                 let number = if is_a { count.fetch_add(1, Ordering::SeqCst) } else { 0 };
                 let Some(addresses) = answers(&name, number) else {
@@ -38,7 +43,11 @@ impl NameServer {
                     continue;
                 };
                 let addresses = if is_a { addresses } else { Vec::new() };
-                let reply = reply(&buffer[..end + 4], &addresses);
+                let mut reply = reply(&buffer[..end + 4], &addresses);
+                if name.starts_with("large") {
+                    // There is more than fits: ask over TCP.
+                    reply[2] |= 0x02;
+                }
                 let _ = socket.send_to(&reply, peer).await;
             }
         });
@@ -68,6 +77,29 @@ fn reply(question: &[u8], addresses: &[Ipv4Addr]) -> Vec<u8> {
         reply.extend([0xc0, 0x0c, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4]);
         reply.extend(address.octets());
     }
+    reply
+}
+
+/// Names that are others, whatever else a name server answers.
+const ALIASES: [(&str, &str); 4] = [
+    ("alias.example.com", "target.example.com"),
+    ("inside.example.com", "echo.acme.svc.cluster.local"),
+    ("further.example.com", "inside.example.com"),
+    ("machine.example.com", "host.localdomain"),
+];
+
+fn alias_reply(question: &[u8], target: &str) -> Vec<u8> {
+    let mut name = Vec::new();
+    for label in target.split('.') {
+        name.push(u8::try_from(label.len()).expect("it is short"));
+        name.extend(label.as_bytes());
+    }
+    name.push(0);
+    let mut reply = question.to_vec();
+    reply[2..12].copy_from_slice(&[0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0]);
+    reply.extend([0xc0, 0x0c, 0, 5, 0, 1, 0, 0, 0, 60, 0]);
+    reply.push(u8::try_from(name.len()).expect("it is short"));
+    reply.extend(name);
     reply
 }
 
@@ -185,6 +217,38 @@ async fn names_of_the_cluster_are_not_even_asked_for() {
     }
     assert_eq!(names.asked.load(Ordering::SeqCst), 0);
     assert_eq!(acme.accepted(), 0);
+}
+
+#[tokio::test]
+async fn an_alias_of_a_name_of_the_cluster_is_not_followed() {
+    let backend = Backend::start("acme").await;
+    let port = backend.address().port();
+    let names = NameServer::start(|_, _| Some(vec![GOOD])).await;
+    let edge = edge(&names).await;
+    edge.apply("globex.yaml", &external("globex", "c.example.test", "alias.example.com", port));
+    edge.get("http://c.example.test/").send().await.from_backend("acme");
+    let before = backend.accepted();
+    for name in ["inside.example.com", "further.example.com", "machine.example.com"] {
+        edge.apply("globex.yaml", &external("globex", "c.example.test", name, port));
+        // The second time the answer is a kept one.
+        for _ in 0..2 {
+            edge.get("http://c.example.test/").expect(502).await;
+        }
+    }
+    assert_eq!(backend.accepted(), before);
+}
+
+#[tokio::test]
+async fn no_name_makes_an_answer_larger_than_a_datagram() {
+    let names = NameServer::start(|_, _| Some(vec![GOOD])).await;
+    let large = TcpListener::bind(names.address).await.expect("it is free for TCP");
+    let edge = edge(&names).await;
+    edge.apply("globex.yaml", &external("globex", "c.example.test", "large.example.com", 80));
+    tokio::select! {
+        biased;
+        _ = edge.get("http://c.example.test/").expect(502) => {}
+        asked = large.accept() => panic!("{} asked over TCP", asked.expect("it is open").1),
+    }
 }
 
 #[tokio::test]

@@ -12,11 +12,13 @@ use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{
-    ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolveHosts, ResolverConfig,
-    ResolverOpts,
+    ConnectionConfig, LookupIpStrategy, NameServerConfig, ProtocolConfig, ResolveHosts,
+    ResolverConfig, ResolverOpts,
 };
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::proto::rr::{Name, RData};
+use hickory_resolver::system_conf::read_system_conf;
 use postern_model::Host;
 use postern_snapshot::Backend;
 
@@ -51,6 +53,9 @@ pub(crate) enum NameError {
     /// The tenant waits for too many names already.
     #[error("too many names are being resolved")]
     Busy,
+    /// It is an alias of a name that means something inside the cluster, or this machine.
+    #[error("the backend's name is an alias of a name of the cluster")]
+    Inside,
     /// No address of it may be connected to.
     #[error("no address of the backend's name may be used")]
     Denied,
@@ -61,7 +66,7 @@ impl NameError {
     pub(crate) fn answer(&self) -> Answer {
         match self {
             Self::TimedOut => Answer::GatewayTimeout,
-            Self::Unknown(_) | Self::Busy | Self::Denied => Answer::BadGateway,
+            Self::Unknown(_) | Self::Busy | Self::Inside | Self::Denied => Answer::BadGateway,
         }
     }
 }
@@ -69,8 +74,15 @@ impl NameError {
 /// One tenant's names on one worker.
 #[derive(Default)]
 pub(crate) struct Names {
-    resolver: OnceCell<TokioResolver>,
+    resolver: OnceCell<Resolver>,
     looking: Cell<usize>,
+}
+
+#[derive(Clone)]
+struct Resolver {
+    dns: TokioResolver,
+    /// What is above the names of the cluster.
+    cluster: Arc<[Name]>,
 }
 
 /// Aims a request at the addresses of its backend's name; does nothing for a backend that has addresses.
@@ -118,9 +130,17 @@ impl Names {
         };
         let _turn = Turn::take(&self.looking).ok_or(NameError::Busy)?;
         // With the root's dot: what stands in `search` of resolv.conf are the cluster's names.
-        let asked = resolver.lookup_ip(format!("{name}."));
+        let asked = resolver.dns.lookup_ip(format!("{name}."));
         let found = tokio::time::timeout(DEADLINE, asked).await;
         let found = found.map_err(|_| NameError::TimedOut)?.map_err(NameError::Unknown)?;
+        // Whoever has a name in the world's DNS can make it an alias of another tenant's Service (I4).
+        let aliases = found.as_lookup().answers().iter().filter_map(|record| match &record.data {
+            RData::CNAME(alias) => Some(&alias.0),
+            _ => None,
+        });
+        if aliases.into_iter().any(|alias| is_inside(alias, &resolver.cluster)) {
+            return Err(NameError::Inside);
+        }
         Ok(found.iter().collect())
     }
 }
@@ -144,23 +164,56 @@ impl Drop for Turn<'_> {
 }
 
 /// A resolver that asks the configured name servers, or those of `/etc/resolv.conf`.
-fn resolver(config: &UpstreamConfig) -> Result<TokioResolver, NetError> {
+fn resolver(config: &UpstreamConfig) -> Result<Resolver, NetError> {
     let servers: Vec<_> = config.name_servers.iter().map(name_server).collect();
-    let provider = TokioRuntimeProvider::default();
-    let mut builder = if servers.is_empty() {
-        TokioResolver::builder(provider)?
+    let (servers, mut options) = if servers.is_empty() {
+        read_system_conf()?
     } else {
-        let servers = ResolverConfig::from_parts(None, Vec::new(), servers);
-        TokioResolver::builder_with_config(servers, provider)
+        (ResolverConfig::from_parts(None, Vec::new(), servers), ResolverOpts::default())
     };
-    limit(builder.options_mut());
-    builder.build()
+    limit(&mut options);
+    let servers = datagrams_only(servers);
+    let cluster = cluster(servers.search()).into();
+    let provider = TokioRuntimeProvider::default();
+    let mut builder = TokioResolver::builder_with_config(servers, provider);
+    *builder.options_mut() = options;
+    Ok(Resolver { dns: builder.build()?, cluster })
+}
+
+/// What is above the names of Services and Pods, by the search list that Kubernetes gives to a Pod, whatever the
+/// cluster's domain is called.
+fn cluster(search: &[Name]) -> Vec<Name> {
+    let services = search.iter().filter(|zone| zone.iter().next() == Some(b"svc"));
+    let pods = services.clone().filter_map(|zone| zone.base_name().prepend_label("pod").ok());
+    services.cloned().chain(pods).collect()
+}
+
+/// Whether a name means something inside a cluster or a machine.
+fn is_inside(name: &Name, cluster: &[Name]) -> bool {
+    let is_local = |label: &[u8]| {
+        ["local", "localhost", "localdomain"]
+            .iter()
+            .any(|local| label.eq_ignore_ascii_case(local.as_bytes()))
+    };
+    name.num_labels() < 2
+        || name.iter().next_back().is_none_or(is_local)
+        || cluster.iter().any(|zone| zone.zone_of(name))
 }
 
 fn name_server(address: &SocketAddr) -> NameServerConfig {
-    let mut connections = vec![ConnectionConfig::udp(), ConnectionConfig::tcp()];
-    connections.iter_mut().for_each(|connection| connection.port = address.port());
-    NameServerConfig::new(address.ip(), true, connections)
+    let mut connection = ConnectionConfig::udp();
+    connection.port = address.port();
+    NameServerConfig::new(address.ip(), true, vec![connection])
+}
+
+/// Whoever owns a name chooses what its name servers answer, and over TCP that may be thousands of addresses, which take
+/// 200 bytes each as long as they are kept.  In a datagram there is room for 70.
+fn datagrams_only(servers: ResolverConfig) -> ResolverConfig {
+    let (domain, search, mut name_servers) = servers.into_parts();
+    for server in &mut name_servers {
+        server.connections.retain(|connection| matches!(connection.protocol, ProtocolConfig::Udp));
+    }
+    ResolverConfig::from_parts(domain, search, name_servers)
 }
 
 fn limit(options: &mut ResolverOpts) {
@@ -168,8 +221,12 @@ fn limit(options: &mut ResolverOpts) {
     options.attempts = 2;
     options.cache_size = KEPT;
     options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
+    // Longer datagrams than 512 bytes: see `datagrams_only`.
+    options.edns0 = true;
     // The names in it are those of this very Pod.
     options.use_hosts_file = ResolveHosts::Never;
+    // Aliases on the way are looked at.
+    options.preserve_intermediates = true;
     options.positive_min_ttl = Some(TTL.0);
     options.positive_max_ttl = Some(TTL.1);
     options.negative_max_ttl = Some(NEGATIVE_TTL);
@@ -188,5 +245,25 @@ mod tests {
         assert!(Turn::take(&looking).is_none());
         turns.pop();
         assert!(Turn::take(&looking).is_some());
+    }
+    #[test]
+    fn an_alias_of_a_name_of_the_cluster_is_known_by_the_search_list() {
+        let name = |text: &str| Name::from_ascii(text).unwrap();
+        let search = ["acme.svc.corp.example.", "svc.corp.example.", "corp.example.", "example."];
+        let cluster = cluster(&search.map(name));
+        for inside in [
+            "web.acme.svc.corp.example.",
+            "WEB.ACME.SVC.Corp.Example.",
+            "10-0-0-7.acme.pod.corp.example.",
+            "web.acme.svc.cluster.local.",
+            "a.LOCALHOST.",
+            "web.",
+            ".",
+        ] {
+            assert!(is_inside(&name(inside), &cluster), "{inside}");
+        }
+        for outside in ["api.corp.example.", "a.b.svc.ms.", "local.example.com."] {
+            assert!(!is_inside(&name(outside), &cluster), "{outside}");
+        }
     }
 }
