@@ -98,6 +98,14 @@ impl Compiler {
         &self.report
     }
 
+    /// Numbers the next snapshot above `last`, which another compiler made: connections know by the numbers what is new,
+    /// and since when names are whose.  To be followed by [`Compiler::compile`].
+    pub fn number_after(&mut self, last: u64) {
+        if self.last.generation() < last {
+            self.last = Editor::new(&Snapshot::default()).finish(last);
+        }
+    }
+
     /// Takes the claims out of the report, to be recorded.
     pub fn take_claims(&mut self) -> Vec<ClaimRecord> {
         std::mem::take(&mut self.report.claims)

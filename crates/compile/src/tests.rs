@@ -51,3 +51,16 @@ fn another_tenant_does_not_get_the_host() {
     assert_eq!(finding.message, "this hostname belongs to another tenant");
     assert_eq!(&*finding.field, "spec.rules[0].host");
 }
+
+#[test]
+fn a_compiler_that_starts_over_decides_anew_whose_the_names_are() {
+    let mut world = world();
+    serve(&mut world, "a/web");
+    declare!(world, ingress("a/in", 1, &["a.test/ web"]));
+    let before = crate::Compiler::new().compile(&world);
+    let mut anew = crate::Compiler::new();
+    anew.number_after(before.generation());
+    let after = anew.compile(&world);
+    assert!(after.generation() > before.generation());
+    assert!(after.decided() > before.decided());
+}
