@@ -12,6 +12,7 @@ mod findings;
 mod line;
 mod log;
 mod output;
+mod refusals;
 mod run;
 mod source;
 mod state;

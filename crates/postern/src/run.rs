@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::findings::{Tally, severity_word};
 use crate::line::{Line, now};
 use crate::log::{Level, Log};
+use crate::refusals::Refusals;
 use crate::source::Source;
 use crate::state::State;
 
@@ -295,6 +296,7 @@ impl<S: Source> Running<S> {
     fn tell(&mut self, findings: &[Finding]) {
         self.settled = None;
         self.stage.state.found(Tally::of(findings));
+        self.stage.state.refused(Refusals::of(findings, self.line.world().tenancy()));
         self.tell_news(findings);
     }
 

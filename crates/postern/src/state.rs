@@ -15,6 +15,7 @@ use postern_source::{Health, Trouble};
 use serde_json::Value;
 
 use crate::findings::Tally;
+use crate::refusals::Refusals;
 use propagation::Propagation;
 
 /// The most certificates that are told one by one: a scrape stays small however many tenants have.
@@ -31,6 +32,7 @@ pub(crate) struct State {
     metrics: OnceLock<Arc<Metrics>>,
     drains: AtomicBool,
     compiled: Mutex<Compiled>,
+    refusals: Mutex<Refusals>,
     /// The certificates of the snapshot of that generation: found once for each.
     expiries: Mutex<(u64, Vec<Expiry>)>,
     propagation: Propagation,
@@ -85,6 +87,11 @@ impl State {
         self.compiled.lock().unwrap_or_else(PoisonError::into_inner).tally = tally;
     }
 
+    /// So much is refused to tenants.
+    pub(crate) fn refused(&self, refusals: Refusals) {
+        *self.refusals.lock().unwrap_or_else(PoisonError::into_inner) = refusals;
+    }
+
     /// A change is served that was noticed so long ago.
     pub(crate) fn propagated(&self, took: Duration) {
         self.propagation.observe(took);
@@ -124,6 +131,7 @@ impl State {
         head(&mut out, "postern_ready", "gauge", "Whether requests should be sent here.");
         let _ = writeln!(out, "postern_ready {}", u8::from(self.is_ready()));
         self.encode_compiled(&mut out);
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner).encode(&mut out);
         self.propagation.encode(&mut out);
         self.encode_staleness(&mut out);
         if let Some(encode) = self.reporter.get() {

@@ -146,6 +146,8 @@ async fn findings_are_counted_when_they_have_settled() {
     running.step().await;
     assert!(running.settled.is_none());
     assert!(errors(&running) > at_once);
+    let refused = "postern_refusals{tenant=\"globex\",reason=\"HostNotOwned\"} 1\n";
+    assert!(running.state().metrics().contains(refused));
 }
 
 #[test]
