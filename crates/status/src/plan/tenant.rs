@@ -73,9 +73,16 @@ fn pinned(tenant: &TenantFacts, status: Option<&TenantStatus>) -> Vec<PinnedName
     for (name, uid) in &tenant.remembered {
         pins.insert(name, before.get(&**name).copied().or(Some(&**uid)));
     }
-    let pins = pins.into_iter().take(PINNED);
-    pins.map(|(name, uid)| PinnedNamespace { name: name.into(), uid: uid.map(Into::into) })
-        .collect()
+    // Where there is not room for all, a namespace that comes later pushes out none that was pinned.
+    let (kept, new): (Vec<_>, Vec<_>) =
+        pins.into_iter().partition(|(name, _)| before.contains_key(name));
+    let mut pins: Vec<_> = kept.into_iter().chain(new).take(PINNED).collect();
+    pins.sort_unstable();
+    let pin = |(name, uid): (&str, Option<&str>)| PinnedNamespace {
+        name: name.into(),
+        uid: uid.map(Into::into),
+    };
+    pins.into_iter().map(pin).collect()
 }
 
 fn accepted(findings: &[Finding]) -> Told {
@@ -180,6 +187,10 @@ mod tests {
         };
         let written = pinned(&tenant, Some(&before));
         assert_eq!(written, [pin("gone", "3"), pin("new", "9"), pin("web", "1")]);
+        tenant.namespaces =
+            (0..PINNED).map(|n| (format!("a{n}").into(), Some("5".into()))).collect();
+        let written = pinned(&tenant, Some(&before));
+        assert!(written.len() == PINNED && written.contains(&pin("gone", "3")));
         tenant.namespaces.clear();
         tenant.remembered.clear();
         assert_eq!(pinned(&tenant, Some(&before)), []);
