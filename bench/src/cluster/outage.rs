@@ -19,7 +19,7 @@ use crate::drive::report::{Goal, Line, Report};
 const FIRST: Ipv4Addr = Ipv4Addr::new(10, 250, 0, 10);
 const SECOND: Ipv4Addr = Ipv4Addr::new(10, 250, 0, 11);
 /// How many changes show that changes are followed.
-const CHANGES: usize = 50;
+const CHANGES: usize = 200;
 /// How long the API server may take to come back.
 const BACK: Duration = Duration::from_secs(120);
 
@@ -66,8 +66,11 @@ async fn measure(options: &OutageOptions, report: &mut Report) -> Result<()> {
     ground.let_api_server()?;
     ground.api = back(&ground).await?;
     let back = Instant::now();
+    // Each kind has a watch of its own, and they come back one by one.
     let late = Changes::new(&ground, &postern, shape)?.endpoints(1).await?;
-    add("back: first change live", "ms", Goal::None, late.live.at(100));
+    add("back: first slice live", "ms", Goal::None, late.live.at(100));
+    Changes::new(&ground, &postern, shape)?.certificates(1).await?;
+    add("back: first certificate live after", "s", Goal::None, back.elapsed().as_secs_f64());
     second.ready().await?;
     add("back: the other is ready after", "s", Goal::None, back.elapsed().as_secs_f64());
     let mut changes = Changes::new(&ground, &postern, shape)?;
