@@ -38,12 +38,18 @@ impl Probe {
 
     /// The backend that answers a new request: its tag.
     pub(super) async fn backend(&self, host: &str) -> Result<String> {
-        let kept = self.open.take();
-        let mut stream = match kept {
-            Some(stream) => stream,
-            None => TcpStream::connect(self.web).await?,
-        };
-        stream.set_nodelay(true)?;
+        if let Some(kept) = self.open.take()
+            && let Ok(tag) = self.ask(kept, host).await
+        {
+            return Ok(tag);
+        }
+        // There was none, or it was idle for so long that it was closed.
+        let fresh = TcpStream::connect(self.web).await?;
+        fresh.set_nodelay(true)?;
+        self.ask(fresh, host).await
+    }
+
+    async fn ask(&self, mut stream: TcpStream, host: &str) -> Result<String> {
         let mut answer = Vec::new();
         client::exchange(&mut stream, &client::request(host, "/s"), &mut answer).await?;
         self.open.replace(Some(stream));
