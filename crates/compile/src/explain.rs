@@ -257,11 +257,7 @@ impl Explanation {
                         protocol: backend.protocol,
                         endpoints: backend.endpoints.to_vec(),
                     });
-                    if !backend.serves() {
-                        Outcome::NoEndpoints
-                    } else {
-                        Outcome::Forwarded
-                    }
+                    if !backend.serves() { Outcome::NoEndpoints } else { Outcome::Forwarded }
                 }
                 None => Outcome::NoEndpoints,
             },

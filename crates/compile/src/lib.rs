@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use postern_model::{
-    Change, ClaimRecord, Changes, Host, HostPattern, HttpRoutes, Object, Quoted, Report, TenantId, TenantModel,
-    Timestamp, World,
+    Change, Changes, ClaimRecord, Host, HostPattern, HttpRoutes, Object, Quoted, Report, TenantId,
+    TenantModel, Timestamp, World,
 };
 use postern_snapshot::editor::TenantRoom;
 use postern_snapshot::{Editor, Snapshot};

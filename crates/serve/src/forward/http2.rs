@@ -132,11 +132,7 @@ pub(crate) async fn send(
 }
 
 /// The request's target as HTTP/2 has it: with a scheme, and an authority.
-fn absolute(
-    uri: &Uri,
-    authority: Option<&HeaderValue>,
-    way: &Way,
-) -> Result<Uri, ForwardError> {
+fn absolute(uri: &Uri, authority: Option<&HeaderValue>, way: &Way) -> Result<Uri, ForwardError> {
     let authority = match authority {
         Some(authority) => {
             Authority::from_maybe_shared(Bytes::copy_from_slice(authority.as_bytes()))
