@@ -64,8 +64,7 @@ async fn a_claim_that_is_deleted_is_recorded_again_and_a_released_one_stays_so()
 
     // Released by hand; the namespace still uses it, and a release of the operator's stands.
     cluster.kubectl(&["delete", "ingress", "shop", "--namespace=operated"]).await;
-    let released = json!({"status": {"releasedAt": "2026-01-01T00:00:00Z"}});
-    api.must("PATCH", &format!("{CLAIMS}/h.{restored}/status"), &released).await;
+    api.must("PATCH", &format!("{CLAIMS}/h.{restored}/status"), &released(3600)).await;
     eventually("the claim says that it is released", PATIENCE, async || {
         claim(&cluster, restored).await.unwrap_or_default()["status"]["state"] == "Released"
     })
@@ -74,6 +73,35 @@ async fn a_claim_that_is_deleted_is_recorded_again_and_a_released_one_stays_so()
     let held = claim(&cluster, restored).await.expect("it is there");
     assert_eq!(held["spec"]["epoch"], 7, "{held}");
     assert!(held["status"]["releasedAt"].is_string(), "{held}");
+}
+
+/// The status of a claim that was released so many seconds ago.
+fn released(seconds_ago: i64) -> Value {
+    let now = jiff::Timestamp::now().as_second();
+    let at = jiff::Timestamp::from_second(now - seconds_ago).expect("a moment of these years");
+    json!({"status": {"releasedAt": at.to_string()}})
+}
+
+#[tokio::test]
+#[ignore = "needs the test cluster: cargo xtask cluster test"]
+async fn the_claims_of_a_namespace_that_is_gone_are_released_and_later_deleted() {
+    let cluster = Cluster::shared().await;
+    // The Lease is in the first, which stays.
+    cluster.apply(&documents(&[&namespace("keeps"), &tenant("preview")])).await;
+    let _postern = Start::new(&cluster, &["keeps", "preview"]).ready().await;
+    let host = "pull-7.preview.example";
+    cluster.apply(&ingress("preview", "shop", &[host])).await;
+    is_held(&cluster, host, "preview", 1).await;
+    cluster.kubectl(&["delete", "namespace", "preview"]).await;
+    eventually("the claim is released", PATIENCE, async || {
+        claim(&cluster, host).await.unwrap_or_default()["status"]["releasedAt"].is_string()
+    })
+    .await;
+    // Three days later.
+    let mut api = Api::connect(&cluster).await;
+    api.must("PATCH", &format!("{CLAIMS}/h.{host}/status"), &released(3 * 86_400)).await;
+    eventually("the claim is forgotten", PATIENCE, async || claim(&cluster, host).await.is_none())
+        .await;
 }
 
 #[tokio::test]
