@@ -112,7 +112,8 @@ impl Metrics {
     pub(super) fn sum(&self, name: &str) -> f64 {
         let series = self.0.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix('{'));
         let values = series.filter_map(|rest| rest.rsplit_once(' ')?.1.trim().parse::<f64>().ok());
-        values.sum()
+        // The sum of nothing is -0.0.
+        values.sum::<f64>() + 0.0
     }
 }
 
