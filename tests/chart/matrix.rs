@@ -47,8 +47,8 @@ fn a_typo_is_refused_at_every_depth() {
         "deployment: {replicas: two}",
         "logs: {general: {level: LOUD}}",
         "metrics: {prometheus: {serviceMonitor: {enable: true}}}",
-        // What cannot be had is refused and not ignored.
-        "providers: {kubernetesIngress: {enabled: false}}",
+        "providers: {kubernetesIngress: {enabled: sometimes}}",
+        "tenancy: {limits: {hostname: 10}}",
     ] {
         let rendered = helm.render_text(typo);
         assert!(!rendered.status.success(), "{typo} is accepted");
