@@ -3,12 +3,13 @@
 
 mod external;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use postern_model::{
     BackendUse, Endpoint, Finding, ObjectKey, PortName, Ref, Service, ServiceKind, ServicePort,
+    SmallMap,
 };
 use postern_snapshot::editor::TenantRoom;
 use postern_snapshot::{Backend, BackendKey, BackendSlot, Editor};
@@ -25,7 +26,7 @@ pub(crate) type ServiceName = (Arc<str>, Arc<str>);
 /// All backends of one tenant.
 #[derive(Debug, Default)]
 pub(crate) struct Backends {
-    services: HashMap<ServiceName, InUse>,
+    services: SmallMap<ServiceName, InUse>,
     /// Numbers that no route of the last snapshot uses.
     free: Vec<u32>,
     /// Numbers that became free in this compile: the last snapshot still uses them.
@@ -103,7 +104,7 @@ impl Backends {
         if name.0 != object.namespace {
             self.elsewhere.insert(name.clone());
         }
-        self.services.entry(name).or_default().users.insert(object.clone());
+        self.services.or_default(name).users.insert(object.clone());
     }
 
     /// The opposite.
@@ -143,7 +144,7 @@ impl Backends {
     ) -> (BackendSlot, bool) {
         let (service, port) = found;
         let key = &service.origin.key;
-        let in_use = self.services.entry((key.namespace.clone(), key.name.clone())).or_default();
+        let in_use = self.services.or_default((key.namespace.clone(), key.name.clone()));
         if let Some(known) =
             in_use.ports.iter_mut().find(|known| known.backend.key.port == port.port)
         {

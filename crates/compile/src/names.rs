@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A map from host patterns, which can be asked without making a pattern, and walked from a name to its wildcards.
 
-use std::collections::HashMap;
-
-use postern_model::{Host, HostPattern};
+use postern_model::{Host, HostPattern, SmallMap};
 
 /// A map from host patterns.
 #[derive(Clone, Debug)]
 pub(crate) struct Names<T> {
-    exact: HashMap<Host, T>,
-    wildcard: HashMap<Host, T>,
+    exact: SmallMap<Host, T>,
+    wildcard: SmallMap<Host, T>,
 }
 
 impl<T> Default for Names<T> {
     fn default() -> Self {
-        Self { exact: HashMap::new(), wildcard: HashMap::new() }
+        Self { exact: SmallMap::default(), wildcard: SmallMap::default() }
     }
 }
 

@@ -2,12 +2,12 @@
 //! One tenant compiled, host by host.  A change touches the hosts that its object names and nothing else; compiling from
 //! scratch is the same work with every object new.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use postern_model::{
     EntryPointSet, Finding, Host, HostPattern, HttpRoutes, Object, ObjectKey, Quoted, Report,
-    TenantId, TenantSpec, Timestamp,
+    SmallMap, TenantId, TenantSpec, Timestamp,
 };
 use postern_snapshot::editor::TenantRoom;
 use postern_snapshot::{
@@ -43,11 +43,11 @@ pub(crate) struct Tenant {
     excess: BTreeSet<ObjectKey>,
     /// How many rules and certificates all objects have, while none is beyond the limit.
     total: usize,
-    objects: HashMap<ObjectKey, Declared>,
+    objects: SmallMap<ObjectKey, Declared>,
     /// Boxed, since a table is never full.
     hosts: Names<Box<HostState>>,
     /// Exact hosts by the part after their first label: those that a wildcard's routes and certificates reach.
-    below: HashMap<Host, Few<Host>>,
+    below: SmallMap<Host, Few<Host>>,
     hostless: Group,
     hostless_table: Arc<RouteTable>,
     certificates: Certificates,
@@ -169,9 +169,9 @@ impl Tenant {
             },
             excess: BTreeSet::new(),
             total: 0,
-            objects: HashMap::new(),
+            objects: SmallMap::default(),
             hosts: Names::default(),
-            below: HashMap::new(),
+            below: SmallMap::default(),
             hostless: Group::default(),
             hostless_table: Arc::default(),
             certificates,
@@ -202,7 +202,7 @@ impl Tenant {
     fn host(&mut self, pattern: &HostPattern, epoch: u64) -> &mut HostState {
         if self.hosts.get(pattern).is_none() {
             if let Some((parent, name)) = parent(pattern) {
-                self.below.entry(parent).or_default().insert(name.clone());
+                self.below.or_default(parent).insert(name.clone());
             }
             let state = HostState {
                 epoch,

@@ -5,12 +5,11 @@
 //! certificate never creates ownership.
 
 use std::cmp::Reverse;
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Weak};
 
 use postern_model::{
-    CertificateUse, HostPattern, HttpRoutes, ObjectKey, Ref, Secret, SecretBytes, Timestamp,
+    CertificateUse, HostPattern, HttpRoutes, ObjectKey, Ref, Secret, SecretBytes, SmallMap,
+    Timestamp,
 };
 use postern_snapshot::{
     Certificate, CertificateError, TenantScope, TlsDecision, TlsDemands, TlsProfile, TlsRefusal,
@@ -97,25 +96,25 @@ struct Held {
 /// All certificates of one tenant.
 #[derive(Debug, Default)]
 pub(crate) struct Certificates {
-    secrets: HashMap<SecretUse, Box<Held>>,
+    secrets: SmallMap<SecretUse, Box<Held>>,
     /// Secrets by the hosts that `tls` entries name.
     named: Names<Few<SecretUse>>,
     /// Secrets of `tls` entries that name no host, by their object: they are for the hosts of its rules.
-    unnamed: HashMap<ObjectKey, Few<SecretUse>>,
+    unnamed: SmallMap<ObjectKey, Few<SecretUse>>,
     /// Usable certificates by the names in them.
     pool: Names<Few<SecretUse>>,
-    profiles: HashMap<ProfileKey, Weak<TlsProfile>>,
+    profiles: SmallMap<ProfileKey, Weak<TlsProfile>>,
     /// What the last compile parsed.
-    parsed: HashMap<SecretUse, Loaded>,
+    parsed: SmallMap<SecretUse, Loaded>,
     /// Uses of Secrets in other namespaces than the user's own.
     elsewhere: Few<SecretUse>,
     /// How many profiles lived when that was last counted.
     swept: usize,
     /// The moments at which certificates begin or cease to be valid, and for how many.
-    turns: BTreeMap<Timestamp, u32>,
+    turns: SmallMap<Timestamp, u32>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct ProfileKey {
     certificate: usize,
     epoch: u64,
@@ -153,7 +152,7 @@ impl Certificates {
     /// Forgets what this compile did not ask for again, and now and then the profiles that no snapshot has any more.
     pub(crate) fn finish(&mut self) {
         if !self.parsed.is_empty() {
-            self.parsed = HashMap::new();
+            self.parsed = SmallMap::default();
         }
         if self.profiles.len() > 2 * self.swept + 64 {
             self.profiles.retain(|_, profile| profile.strong_count() > 0);
@@ -163,8 +162,7 @@ impl Certificates {
 
     /// When a certificate begins or ceases to be valid next.
     pub(crate) fn deadline(&self, now: Timestamp) -> Option<Timestamp> {
-        let after_now = Timestamp(now.0.saturating_add(1))..;
-        self.turns.range(after_now).next().map(|(turn, _)| *turn)
+        self.turns.first_after(&now).copied()
     }
 
     /// Adds an object's uses; tells the names for which that can change the choice.
@@ -182,7 +180,7 @@ impl Certificates {
                 insert(&mut self.named, host, &secret, touch);
             }
             if declared.hosts.is_empty() {
-                self.unnamed.entry(object.clone()).or_default().insert(secret.clone());
+                self.unnamed.or_default(object.clone()).insert(secret.clone());
             }
             if let Some(entry) = self.secrets.get_mut(&secret) {
                 entry.users.insert(object.clone());
@@ -267,7 +265,7 @@ impl Certificates {
             insert(&mut self.pool, name, secret, touch);
         }
         for turn in turns(certificate) {
-            *self.turns.entry(turn).or_default() += 1;
+            *self.turns.or_default(turn) += 1;
         }
     }
 
@@ -282,11 +280,10 @@ impl Certificates {
             remove(&mut self.pool, name, secret, touch);
         }
         for turn in turns(certificate) {
-            if let Entry::Occupied(mut count) = self.turns.entry(turn) {
-                *count.get_mut() -= 1;
-                if *count.get() == 0 {
-                    count.remove();
-                }
+            let count = self.turns.or_default(turn);
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.turns.remove(&turn);
             }
         }
     }

@@ -17,6 +17,7 @@ pub mod report;
 pub mod route;
 pub mod secret;
 pub mod settings;
+pub mod small_map;
 pub mod tenant;
 pub mod world;
 
@@ -35,5 +36,6 @@ pub use route::{
 };
 pub use secret::{Secret, SecretBytes, SecretData};
 pub use settings::{EgressPolicy, EntryPoint, EntryPointId, EntryPointSet, Settings, TenancyMode};
+pub use small_map::SmallMap;
 pub use tenant::{IngressClass, Namespace, Tenancy, TenantId, TenantSpec};
 pub use world::{NamespaceModel, TenantModel, World};

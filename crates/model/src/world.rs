@@ -15,32 +15,35 @@ use crate::origin::{Kind, ObjectKey, Origin, Timestamp};
 use crate::route::HttpRoutes;
 use crate::secret::Secret;
 use crate::settings::Settings;
+use crate::small_map::SmallMap;
 use crate::tenant::{IngressClass, Namespace, Tenancy, TenantId, TenantSpec, not_admitted};
 
 type Named<T> = BTreeMap<Arc<str>, Arc<T>>;
+/// Of one namespace, of which there may be tens of thousands.
+type Few<T> = SmallMap<Arc<str>, Arc<T>>;
 
 /// What one namespace declares.
 #[derive(Clone, Debug, Default)]
 pub struct NamespaceModel {
     /// Routes by name.
-    pub routes: Named<HttpRoutes>,
+    pub routes: Few<HttpRoutes>,
     /// Secrets by name.
-    pub secrets: Named<Secret>,
+    pub secrets: Few<Secret>,
     /// Services by name.
-    pub services: Named<Service>,
+    pub services: Few<Service>,
     /// Slices by the name of their Service, in the order of their own.  Most Services have one.
-    pub slices: BTreeMap<Arc<str>, Vec<Arc<EndpointSlice>>>,
+    pub slices: SmallMap<Arc<str>, Vec<Arc<EndpointSlice>>>,
     /// Grants by name.
-    pub grants: Named<Grant>,
+    pub grants: Few<Grant>,
     /// The Service of each slice: a slice may move to another by a change of its label.
-    slice_service: BTreeMap<Arc<str>, Arc<str>>,
+    slice_service: SmallMap<Arc<str>, Arc<str>>,
 }
 
 /// What one tenant declares: its namespaces.
 #[derive(Clone, Debug, Default)]
 pub struct TenantModel {
-    /// By name; boxed, since most tenants have one, and a map has room for many.
-    pub namespaces: BTreeMap<Arc<str>, Box<NamespaceModel>>,
+    /// By name; boxed, since a map that has many has room for more.
+    pub namespaces: SmallMap<Arc<str>, Box<NamespaceModel>>,
 }
 
 /// All that is declared at one moment.
@@ -264,7 +267,7 @@ impl World {
     fn namespace_mut(&mut self, namespace: &Arc<str>) -> &mut NamespaceModel {
         match self.tenancy.tenant_of(namespace) {
             Some(id) => {
-                self.tenants.entry(id).or_default().namespaces.entry(namespace.clone()).or_default()
+                self.tenants.entry(id).or_default().namespaces.or_default(namespace.clone())
             }
             None => self.strangers.entry(namespace.clone()).or_default(),
         }
@@ -319,7 +322,7 @@ impl NamespaceModel {
             ($map:expr, $variant:ident) => {
                 match object {
                     Some(Object::$variant(o)) => $map.insert(key.name.clone(), o),
-                    _ => $map.remove(&key.name),
+                    _ => $map.remove(&*key.name),
                 }
                 .map(Object::$variant)
             };
@@ -338,7 +341,7 @@ impl NamespaceModel {
         let before = self.remove_slice(&key.name);
         if let Some(Object::EndpointSlice(slice)) = object {
             self.slice_service.insert(key.name.clone(), slice.service.clone());
-            let slices = self.slices.entry(slice.service.clone()).or_default();
+            let slices = self.slices.or_default(slice.service.clone());
             let place = slices.partition_point(|other| other.origin.key.name < key.name);
             slices.reserve_exact(1);
             slices.insert(place, slice);
@@ -348,11 +351,11 @@ impl NamespaceModel {
 
     fn remove_slice(&mut self, name: &str) -> Option<Arc<EndpointSlice>> {
         let service = self.slice_service.remove(name)?;
-        let slices = self.slices.get_mut(&service)?;
+        let slices = self.slices.get_mut(&*service)?;
         let place = slices.binary_search_by(|slice| (*slice.origin.key.name).cmp(name)).ok()?;
         let slice = slices.remove(place);
         if slices.is_empty() {
-            self.slices.remove(&service);
+            self.slices.remove(&*service);
         }
         Some(slice)
     }

@@ -48,7 +48,7 @@ fn slices_stand_in_order_and_move_with_their_label() {
     };
     let of = |world: &World, service: &str| -> Vec<String> {
         let (_, tenant) = world.tenants().next().unwrap();
-        let slices = tenant.namespaces["acme"].slices.get(service);
+        let slices = tenant.namespaces.get("acme").and_then(|acme| acme.slices.get(service));
         let names = slices.into_iter().flatten().map(|slice| slice.origin.key.name.to_string());
         names.collect()
     };
