@@ -14,7 +14,7 @@ use crate::plan::{claim, tenant};
 use crate::queue::{Allowance, FairQueue, Quota};
 use crate::seen::{self, Seen};
 use crate::task::{Target, Task, Written};
-use crate::view::{Address, Key, SeenIngress};
+use crate::view::{Addresses, Key, SeenIngress};
 use crate::watch::Change;
 
 /// For how long what is not permitted is not tried again.
@@ -31,7 +31,7 @@ const EVENTS: Allowance = Allowance { burst: 25.0, per_second: 0.5 };
 #[derive(Debug)]
 pub(crate) struct Agenda {
     pub(crate) seen: Seen,
-    pub(crate) addresses: Option<Vec<Address>>,
+    pub(crate) addresses: Option<Addresses>,
     ingresses: Ingresses,
     said: Said,
     /// Objects that were just left to another controller.
@@ -95,7 +95,9 @@ impl Agenda {
         }
     }
 
-    fn events(&mut self, facts: &Facts, at: (Instant, &mut Quota)) -> Vec<Task> {
+    fn events(&mut self, facts: &Facts, (now, quota): (Instant, &mut Quota)) -> Vec<Task> {
+        let busy = &self.busy;
+        self.ingresses.forget(|event| !busy.contains(event));
         let found = facts.findings.values().flatten();
         let warnings = found.map(|finding| {
             let key = &finding.origin.key;
@@ -105,9 +107,20 @@ impl Agenda {
         });
         let contended = std::mem::take(&mut self.contended);
         let contended = contended.iter().filter_map(|key| ingress::contended(facts, key));
-        let served = self.ingresses.notices(facts, &self.seen, self.addresses.as_deref());
-        let notices: Vec<_> = warnings.chain(contended).chain(served).collect();
-        self.said.plan(notices, self.round, at)
+        let mut tasks = self.said.plan(warnings.chain(contended), self.round, (now, quota));
+        for (route, state) in self.ingresses.news(facts, &self.seen, self.addresses.as_deref()) {
+            // What to say is not even composed when it cannot be said now: after an installation that is everything.
+            if !quota.has_room(&route.tenant) {
+                quota.withhold();
+                continue;
+            }
+            let notice = ingress::served(facts, route);
+            if let Some(task) = self.said.consider(&notice, self.round, (now, quota)) {
+                self.ingresses.ask(&notice, state);
+                tasks.push(task);
+            }
+        }
+        tasks
     }
 
     fn may(&self, target: &Target, now: Instant) -> bool {
@@ -186,14 +199,14 @@ impl Agenda {
             (Target::Tenant(name), Written::Tenant(object)) => {
                 seen::put(&mut self.seen.tenants, name, *object);
             }
-            (Target::Ingress(key), Written::Ingress(object)) => {
+            (Target::Ingress(key), Written::Ingress(mut object)) => {
+                self.share(&mut object);
                 self.ingresses.wrote(key.clone(), &object);
                 seen::put(&mut self.seen.ingresses, key, object);
             }
             (Target::Event(namespace, name), Written::Event) => {
-                let event = (namespace, name);
-                self.ingresses.said(&event);
-                self.said.said(event.0, event.1, self.round, now);
+                self.ingresses.said(&Target::Event(namespace.clone(), name.clone()));
+                self.said.said(namespace, name, self.round, now);
             }
             _ => {}
         }
@@ -218,7 +231,15 @@ impl Agenda {
         }
     }
 
-    fn ingress(&mut self, key: Key, object: SeenIngress, now: Instant) -> usize {
+    /// Holds the addresses that we write to all of them once.
+    fn share(&self, object: &mut SeenIngress) {
+        if let Some(ours) = self.addresses.as_ref().filter(|ours| **ours == object.addresses) {
+            object.addresses = ours.clone();
+        }
+    }
+
+    fn ingress(&mut self, key: Key, mut object: SeenIngress, now: Instant) -> usize {
+        self.share(&mut object);
         if !seen::put(&mut self.seen.ingresses, key.clone(), object) {
             return 0;
         }

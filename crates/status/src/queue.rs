@@ -159,6 +159,16 @@ impl Quota {
         true
     }
 
+    /// Whether one more would be planned.
+    pub(crate) fn has_room(&self, tenant: &Arc<str>) -> bool {
+        self.left > 0 && *self.rooms.get(tenant).unwrap_or(&self.each) > 0
+    }
+
+    /// Counts one that is not planned.
+    pub(crate) fn withhold(&mut self) {
+        self.withheld += 1;
+    }
+
     /// How many were not planned.
     pub(crate) fn withheld(&self) -> usize {
         self.withheld

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use postern_api::crd::{HostClaim, Tenant};
+use postern_api::crd::Tenant;
 
-use crate::view::{Key, SeenIngress, version};
+use crate::view::{Key, SeenClaim, SeenIngress, version};
 use crate::watch::Change;
 
 /// Objects as they were last seen.
@@ -16,7 +16,7 @@ pub(crate) struct Seen {
     pub(crate) ingresses: HashMap<Key, SeenIngress>,
     pub(crate) tenants: HashMap<Arc<str>, Tenant>,
     /// Boxed, since a table is never full, and there may be tens of thousands.
-    pub(crate) claims: HashMap<Arc<str>, Box<HostClaim>>,
+    pub(crate) claims: HashMap<Arc<str>, Box<SeenClaim>>,
     /// Whether the claims were listed: before that, none can be said to be missing.
     pub(crate) claims_listed: bool,
 }
@@ -39,9 +39,9 @@ impl Versioned for Tenant {
     }
 }
 
-impl Versioned for Box<HostClaim> {
+impl Versioned for Box<SeenClaim> {
     fn version(&self) -> u64 {
-        version(&self.metadata)
+        SeenClaim::version(self)
     }
 }
 
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     fn ingress(version: u64, uid: &str) -> SeenIngress {
-        SeenIngress { version, uid: uid.to_owned(), addresses: Vec::new() }
+        SeenIngress { version, uid: uid.into(), addresses: [].into() }
     }
 
     #[test]
@@ -88,7 +88,7 @@ mod tests {
         assert!(put(&mut map, "a", ingress(5, "x")));
         assert!(!put(&mut map, "a", ingress(4, "y")));
         assert!(put(&mut map, "a", ingress(5, "z")));
-        assert_eq!(map["a"].uid, "z");
+        assert_eq!(&*map["a"].uid, "z");
     }
 
     #[test]
@@ -100,6 +100,6 @@ mod tests {
         let all = vec![(key("written"), ingress(3, "old")), (key("fresh"), ingress(2, "b"))];
         follow(&mut map, Change::All(all));
         assert_eq!(map.len(), 2);
-        assert_eq!(map["written"].uid, "new");
+        assert_eq!(&*map["written"].uid, "new");
     }
 }

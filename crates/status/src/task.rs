@@ -7,7 +7,7 @@ use k8s_openapi::api::events::v1::Event;
 use postern_api::crd;
 use serde_json::Value;
 
-use crate::view::{Key, SeenIngress};
+use crate::view::{Key, SeenClaim, SeenIngress};
 
 /// What is written, and for whom.
 #[derive(Clone, Debug)]
@@ -84,7 +84,7 @@ pub(crate) enum Write {
 #[derive(Debug)]
 pub(crate) enum Written {
     /// A HostClaim.
-    Claim(Box<crd::HostClaim>),
+    Claim(Box<SeenClaim>),
     /// No HostClaim of that name.
     NoClaim,
     /// An Ingress.

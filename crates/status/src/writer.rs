@@ -20,7 +20,7 @@ use crate::leader::Leadership;
 use crate::metrics::StatusMetrics;
 use crate::options::{IngressEndpoint, Options};
 use crate::seen;
-use crate::view::{Address, Ingress, SeenIngress};
+use crate::view::{Address, Ingress, SeenClaim, SeenIngress};
 use crate::watch::{Change, follow};
 
 /// How many writes are under way at a time.
@@ -50,7 +50,7 @@ pub(crate) struct Writer {
 struct Watches {
     ingresses: Vec<(Option<String>, mpsc::Receiver<Change<SeenIngress>>)>,
     tenants: mpsc::Receiver<Change<Tenant>>,
-    claims: mpsc::Receiver<Change<Box<HostClaim>>>,
+    claims: mpsc::Receiver<Change<Box<SeenClaim>>>,
     service: mpsc::Receiver<Vec<Address>>,
     /// Ends them all when it is dropped.
     _tasks: JoinSet<()>,
@@ -74,7 +74,7 @@ impl Writer {
     async fn term(&mut self) {
         let mut agenda = Agenda::new(&self.options.identity);
         if let IngressEndpoint::Address(address) = &self.options.endpoint {
-            agenda.addresses = Some(vec![address.clone()]);
+            agenda.addresses = Some([address.clone()].into());
         }
         let desk = Desk::new(self.client.clone(), self.options.field_manager.clone());
         let mut watches = self.watches(&desk);
@@ -188,7 +188,7 @@ impl Watches {
                 0
             }
             Some(addresses) = self.service.recv() => {
-                agenda.addresses = Some(addresses);
+                agenda.addresses = Some(addresses.into());
                 0
             }
             else => std::future::pending().await,

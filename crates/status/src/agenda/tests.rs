@@ -7,6 +7,7 @@ use postern_model::{ClaimRecord, ClaimState, HostPattern};
 
 use super::*;
 use crate::facts::Claim;
+use crate::view::Watched;
 
 fn facts(hosts: &[&str]) -> Facts {
     let claims = hosts.iter().map(|host| Claim {
@@ -91,14 +92,15 @@ async fn a_claim_that_was_deleted_is_not_deleted_twice() {
     let mut agenda = agenda();
     let wanted = facts(&["a.test"]).claims.remove(0).wanted;
     let gone = ClaimRecord { state: ClaimState::Released(postern_model::Timestamp(7)), ..wanted };
-    let object = serde_json::from_value(serde_json::json!({
-        "apiVersion": "postern.dev/v1alpha1",
-        "kind": "HostClaim",
-        "metadata": {"name": "h.a.test", "uid": "u", "resourceVersion": "3"},
-        "spec": {"host": "a.test", "namespace": "acme", "epoch": 1},
-        "status": {"releasedAt": "1970-01-01T00:00:07Z"},
-    }));
-    agenda.seen.claims.insert("h.a.test".into(), object.unwrap());
+    let object: Result<postern_api::crd::HostClaim, _> =
+        serde_json::from_value(serde_json::json!({
+            "apiVersion": "postern.dev/v1alpha1",
+            "kind": "HostClaim",
+            "metadata": {"name": "h.a.test", "uid": "u", "resourceVersion": "3"},
+            "spec": {"host": "a.test", "namespace": "acme", "epoch": 1},
+            "status": {"releasedAt": "1970-01-01T00:00:07Z"},
+        }));
+    agenda.seen.claims.insert("h.a.test".into(), object.unwrap().keep());
     let facts = Facts { outlived: vec![gone], ..Facts::default() };
     agenda.plan(&facts);
     let task = agenda.next().unwrap();

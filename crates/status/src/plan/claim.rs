@@ -13,9 +13,7 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use jiff::Timestamp;
-use postern_api::crd::{
-    self, Condition, ConditionStatus, HostClaim, HostClaimSpec, HostClaimState, HostClaimStatus,
-};
+use postern_api::crd::{self, HostClaim, HostClaimSpec, HostClaimState, HostClaimStatus};
 use postern_model::{ClaimRecord, ClaimState, HostPattern};
 use serde_json::json;
 
@@ -24,6 +22,7 @@ use crate::facts::{Claim, Facts};
 use crate::queue::Quota;
 use crate::seen::Seen;
 use crate::task::{Target, Task, Write};
+use crate::view::{self, SeenClaim};
 
 /// The name of the one object that can record the claim to a name.
 pub(crate) fn object_name(pattern: &HostPattern) -> String {
@@ -78,25 +77,6 @@ pub(crate) fn next(
     }
 }
 
-/// What an object records; nothing if nobody could read it.
-pub(crate) fn record(claim: &HostClaim) -> Option<ClaimRecord> {
-    let released = claim.status.as_ref().and_then(|status| status.released_at.as_deref());
-    let state = match released {
-        None => ClaimState::Held,
-        Some(text) => {
-            let time: Timestamp = text.parse().ok()?;
-            ClaimState::Released(postern_model::Timestamp(time.as_second()))
-        }
-    };
-    Some(ClaimRecord {
-        pattern: HostPattern::parse(&claim.spec.host).ok()?,
-        namespace: claim.spec.namespace.as_str().into(),
-        namespace_uid: claim.spec.namespace_uid.as_deref().map(Into::into),
-        epoch: u64::try_from(claim.spec.epoch).ok()?,
-        state,
-    })
-}
-
 fn spec(wanted: &ClaimRecord) -> HostClaimSpec {
     HostClaimSpec {
         host: wanted.pattern.to_string(),
@@ -118,11 +98,11 @@ pub(crate) fn plan(
     for Claim { wanted, recorded } in &facts.claims {
         let name = object_name(&wanted.pattern);
         let object = seen.claims.get(&*name).map(|object| &**object);
-        let present = object.map(record);
+        let present = object.map(|object| object.record.as_ref());
         if present == Some(None) {
             continue;
         }
-        let step = next(wanted, recorded.as_ref(), present.flatten().as_ref());
+        let step = next(wanted, recorded.as_ref(), present.flatten());
         if step == Step::Nothing {
             continue;
         }
@@ -149,16 +129,16 @@ pub(crate) fn forget(
         let name = object_name(&outlived.pattern);
         let Some(object) = seen.claims.get(&*name) else { continue };
         // What says anything else is somebody's, or was a moment ago.
-        let is_over = record(object).as_ref() == Some(outlived);
-        if !is_over || object.metadata.deletion_timestamp.is_some() {
+        let is_over = object.record.as_ref() == Some(outlived);
+        if !is_over || object.is_going {
             continue;
         }
         due.insert(name.clone());
         let tenant = facts.tenant_of(&outlived.namespace);
         if quota.takes(&tenant) {
             let write = Write::DeleteClaim {
-                uid: object.metadata.uid.clone(),
-                resource_version: object.metadata.resource_version.clone(),
+                uid: object.uid.as_deref().map(Into::into),
+                resource_version: object.resource_version.as_deref().map(Into::into),
             };
             tasks.push(Task { target: Target::Claim(name), tenant, write });
         }
@@ -170,13 +150,13 @@ fn write(
     step: Step,
     wanted: &ClaimRecord,
     name: &str,
-    object: Option<&HostClaim>,
+    object: Option<&SeenClaim>,
     now: Timestamp,
 ) -> Option<Write> {
     Some(match (step, object) {
         (Step::Create, _) => Write::CreateClaim(Box::new(HostClaim::new(name, spec(wanted)))),
         (Step::Spec, Some(object)) => Write::ClaimSpec(json!({
-            "metadata": {"resourceVersion": object.metadata.resource_version},
+            "metadata": {"resourceVersion": object.resource_version},
             "spec": spec(wanted),
         })),
         (Step::Status, Some(object)) => {
@@ -204,24 +184,26 @@ pub(crate) fn describe(
 
 fn amend(
     facts: &Facts,
-    (name, object): (&Arc<str>, &HostClaim),
+    (name, object): (&Arc<str>, &SeenClaim),
     now: Timestamp,
     quota: &mut Quota,
 ) -> Option<Task> {
-    let namespace = facts.namespaces.get(object.spec.namespace.as_str());
-    let released = object.status.as_ref().and_then(|status| status.released_at.clone());
+    // What nobody can read is in force nowhere, and for its author to mend.
+    let recorded = object.record.as_ref()?;
+    let namespace = facts.namespaces.get(&recorded.namespace);
     let uid = namespace.and_then(|namespace| namespace.uid.as_deref());
-    let tenant = facts.tenant_of(&object.spec.namespace);
+    let tenant = facts.tenant_of(&recorded.namespace);
     let write = match uid {
         // Somebody restored it, or wrote it by hand: from now on it is this namespace's.
-        Some(uid) if object.spec.namespace_uid.is_none() => Write::ClaimSpec(json!({
-            "metadata": {"resourceVersion": object.metadata.resource_version},
+        Some(uid) if recorded.namespace_uid.is_none() => Write::ClaimSpec(json!({
+            "metadata": {"resourceVersion": object.resource_version},
             "spec": {"namespaceUID": uid},
         })),
-        _ if is_described(object) => return None,
+        _ if object.told == view::Told::Held => return None,
         _ => {
+            let released = object.status().and_then(|status| status.released_at.clone());
             let status = status(object, released, now);
-            if object.status.as_ref() == Some(&status) {
+            if object.status() == Some(&status) {
                 return None;
             }
             status_patch(object, &status)
@@ -230,20 +212,7 @@ fn amend(
     quota.takes(&tenant).then(|| Task { target: Target::Claim(name.to_string()), tenant, write })
 }
 
-/// Whether people read already that a claim is held: so it is with nearly all of them, nearly always.
-fn is_described(object: &HostClaim) -> bool {
-    object.status.as_ref().is_some_and(|status| {
-        let is_current = |condition: &Condition| {
-            let held = condition.reason == "Held" && condition.status == ConditionStatus::True;
-            held && condition.observed_generation == object.metadata.generation
-        };
-        status.released_at.is_none()
-            && status.state == Some(HostClaimState::Held)
-            && matches!(&status.conditions[..], [condition] if is_current(condition))
-    })
-}
-
-fn status(object: &HostClaim, released: Option<String>, now: Timestamp) -> HostClaimStatus {
+fn status(object: &SeenClaim, released: Option<String>, now: Timestamp) -> HostClaimStatus {
     let (state, told) = match &released {
         None => (HostClaimState::Held, Told::yes("Held", "the hostname is in force")),
         Some(at) => {
@@ -253,14 +222,14 @@ fn status(object: &HostClaim, released: Option<String>, now: Timestamp) -> HostC
             (HostClaimState::Released, Told::no("Released", message))
         }
     };
-    let before = object.status.as_ref().map_or(&[][..], |status| &status.conditions);
-    let ready = told.into_condition("Ready", before, &object.metadata, now);
+    let before = object.status().map_or(&[][..], |status| &status.conditions);
+    let ready = told.into_condition("Ready", before, object.generation, now);
     HostClaimStatus { state: Some(state), released_at: released, conditions: vec![ready] }
 }
 
-fn status_patch(object: &HostClaim, status: &HostClaimStatus) -> Write {
+fn status_patch(object: &SeenClaim, status: &HostClaimStatus) -> Write {
     Write::ClaimStatus(json!({
-        "metadata": {"resourceVersion": object.metadata.resource_version},
+        "metadata": {"resourceVersion": object.resource_version},
         "status": {
             "state": status.state,
             // In a merge patch null removes.

@@ -2,7 +2,6 @@
 //! Conditions: what they say, and since when.
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use postern_api::crd::{Condition, ConditionStatus};
 
 /// The longest message of a condition.
@@ -32,7 +31,7 @@ impl Told {
         self,
         kind: &str,
         before: &[Condition],
-        metadata: &ObjectMeta,
+        generation: Option<i64>,
         now: Timestamp,
     ) -> Condition {
         let before = before.iter().find(|condition| condition.kind == kind);
@@ -44,7 +43,7 @@ impl Told {
             message: shortened(self.message, LONGEST),
             last_transition_time: same
                 .map_or_else(|| seconds(now), |condition| condition.last_transition_time.clone()),
-            observed_generation: metadata.generation,
+            observed_generation: generation,
         }
     }
 }
@@ -79,14 +78,15 @@ mod tests {
 
     #[test]
     fn the_time_changes_only_when_the_status_does() {
-        let metadata = ObjectMeta { generation: Some(3), ..ObjectMeta::default() };
+        let generation = Some(3);
         let at = |second| Timestamp::from_second(second).unwrap();
-        let first = Told::yes("Ready", "fine").into_condition("Ready", &[], &metadata, at(10));
+        let first = Told::yes("Ready", "fine").into_condition("Ready", &[], generation, at(10));
         assert_eq!(first.last_transition_time, "1970-01-01T00:00:10Z");
         let before = [first];
-        let again = Told::yes("Ready", "still").into_condition("Ready", &before, &metadata, at(20));
+        let again =
+            Told::yes("Ready", "still").into_condition("Ready", &before, generation, at(20));
         assert_eq!(again.last_transition_time, "1970-01-01T00:00:10Z");
-        let broken = Told::no("Gone", "no").into_condition("Ready", &before, &metadata, at(30));
+        let broken = Told::no("Gone", "no").into_condition("Ready", &before, generation, at(30));
         assert_eq!(broken.last_transition_time, "1970-01-01T00:00:30Z");
     }
 

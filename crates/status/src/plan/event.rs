@@ -146,7 +146,8 @@ impl Said {
         tasks
     }
 
-    fn consider(
+    /// Whether a notice is to be said in this round: how.
+    pub(crate) fn consider(
         &mut self,
         notice: &Notice,
         round: u64,

@@ -15,13 +15,13 @@ use crate::facts::{Facts, Route, served_hosts};
 use crate::queue::Quota;
 use crate::seen::Seen;
 use crate::task::{Target, Task, Write};
-use crate::view::{Address, Key, SeenIngress};
+use crate::view::{Address, Addresses, Key, SeenIngress};
 
 /// How many hosts an Event lists.
 const LISTED: usize = 5;
 
 /// What is served of an object: its UID, and a fingerprint of its hosts.
-type State = (Option<Arc<str>>, u64);
+pub(crate) type State = (Option<Arc<str>>, u64);
 
 /// What this replica has written and said about objects with routes since it leads.
 #[derive(Debug)]
@@ -29,11 +29,11 @@ pub(crate) struct Ingresses {
     /// Objects that existed before were told by the leader before.
     began: jiff::Timestamp,
     /// What we wrote, until somebody rewrites it or the object goes.
-    written: HashMap<Key, Vec<Address>>,
+    written: HashMap<Key, Addresses>,
     /// What was last said to be served.
     served: HashMap<Key, State>,
     /// What the Events that are planned would say.
-    asked: HashMap<(Arc<str>, String), (Key, State)>,
+    asked: HashMap<Target, (Key, State)>,
     contention: Contention<Key>,
 }
 
@@ -71,8 +71,8 @@ impl Ingresses {
             }
             let wanted = if route.is_served { addresses } else { &[] };
             // What another controller says about an object of which we serve nothing is its own affair.
-            let is_ours = object.addresses == addresses || self.written.contains_key(&key);
-            let is_due = object.addresses != wanted && (route.is_served || is_ours);
+            let is_ours = *object.addresses == *addresses || self.written.contains_key(&key);
+            let is_due = *object.addresses != *wanted && (route.is_served || is_ours);
             if is_due && quota.takes(&route.tenant) {
                 tasks.push(task(key, object, wanted, route.tenant.clone()));
             }
@@ -93,14 +93,13 @@ impl Ingresses {
     }
 
     /// What has come to be served since it was last said.
-    pub(crate) fn notices(
+    pub(crate) fn news<'a>(
         &mut self,
-        facts: &Facts,
+        facts: &'a Facts,
         seen: &Seen,
         addresses: Option<&[Address]>,
-    ) -> Vec<Notice> {
-        let mut notices = Vec::new();
-        self.asked.clear();
+    ) -> Vec<(&'a Route, State)> {
+        let mut news = Vec::new();
         for route in &facts.routes {
             let Some((key, object)) = look_up(route, seen) else { continue };
             let origin = &route.routes.origin;
@@ -116,16 +115,26 @@ impl Ingresses {
             if said {
                 self.served.insert(key, state);
             } else {
-                let notice = served(facts, route);
-                self.asked.insert(notice.target(), (key, state));
-                notices.push(notice);
+                news.push((route, state));
             }
         }
-        notices
+        news
+    }
+
+    /// An Event is planned that says what is served of an object.
+    pub(crate) fn ask(&mut self, notice: &Notice, state: State) {
+        let (namespace, name) = notice.target();
+        let asked = (key(&notice.origin), state);
+        self.asked.insert(Target::Event(namespace, name), asked);
+    }
+
+    /// Forgets Events that are planned anew.
+    pub(crate) fn forget(&mut self, is_over: impl Fn(&Target) -> bool) {
+        self.asked.retain(|event, _| !is_over(event));
     }
 
     /// An Event was written.
-    pub(crate) fn said(&mut self, event: &(Arc<str>, String)) {
+    pub(crate) fn said(&mut self, event: &Target) {
         if let Some((key, state)) = self.asked.remove(event) {
             self.served.insert(key, state);
         }
@@ -139,7 +148,7 @@ impl Ingresses {
     ) -> bool {
         let is_older = origin.created.is_some_and(|created| created.0 < self.began.as_second());
         let is_addressed = addresses.is_none_or(|wanted| {
-            object.addresses == wanted && !self.written.contains_key(&key(origin))
+            *object.addresses == *wanted && !self.written.contains_key(&key(origin))
         });
         is_older && is_addressed
     }
@@ -208,7 +217,8 @@ pub(crate) fn contended(facts: &Facts, key: &Key) -> Option<Notice> {
     })
 }
 
-fn served(facts: &Facts, route: &Route) -> Notice {
+/// What to say about an object that has come to be served.
+pub(crate) fn served(facts: &Facts, route: &Route) -> Notice {
     let origin = &route.routes.origin;
     let hosts = served_hosts(&route.routes, facts.about(&origin.key));
     let more = hosts.len().saturating_sub(LISTED);

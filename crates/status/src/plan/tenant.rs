@@ -49,7 +49,8 @@ fn status(
     let accepted = accepted(findings);
     let ready = ready(tenant, findings, &accepted);
     let before = object.status.as_ref().map_or(&[][..], |status| &status.conditions);
-    let condition = |told: Told, kind| told.into_condition(kind, before, &object.metadata, now);
+    let condition =
+        |told: Told, kind| told.into_condition(kind, before, object.metadata.generation, now);
     TenantStatus {
         conditions: vec![condition(accepted, "Accepted"), condition(ready, "Ready")],
         namespaces: pinned(tenant, object.status.as_ref()),

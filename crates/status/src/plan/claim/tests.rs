@@ -7,6 +7,7 @@ use postern_model::Timestamp as Time;
 use proptest::prelude::*;
 
 use super::*;
+use crate::view::Watched;
 
 fn claim(namespace: &str, epoch: u64, state: ClaimState) -> ClaimRecord {
     ClaimRecord {
@@ -76,7 +77,7 @@ fn object(claim: &ClaimRecord, version: u64) -> HostClaim {
 fn deletions(outlived: &ClaimRecord, there: Option<HostClaim>) -> (Vec<Task>, HashSet<String>) {
     let facts = Facts { outlived: vec![outlived.clone()], ..Facts::default() };
     let name = object_name(&outlived.pattern);
-    let claims = there.into_iter().map(|object| (name.as_str().into(), Box::new(object))).collect();
+    let claims = there.into_iter().map(|object| (name.as_str().into(), object.keep())).collect();
     let seen = Seen { claims, ..Seen::default() };
     let mut due = HashSet::new();
     let tasks = forget(&facts, &seen, (&mut due, &mut Quota::unbounded()));

@@ -29,8 +29,11 @@ fn facts(names: &[&str]) -> Facts {
 fn seen(objects: &[(&str, Vec<Address>)]) -> Seen {
     let mut seen = Seen::default();
     for (name, addresses) in objects {
-        let object =
-            SeenIngress { uid: format!("uid-{name}"), version: 1, addresses: addresses.clone() };
+        let object = SeenIngress {
+            uid: format!("uid-{name}").into(),
+            version: 1,
+            addresses: addresses.clone().into(),
+        };
         seen.ingresses.insert(key_of(name), object);
     }
     seen
@@ -98,7 +101,7 @@ fn whoever_goes_on_rewriting_gets_it() {
     let facts = facts(&["shop"]);
     let mut ingresses = now();
     let now = Instant::now();
-    let ours = SeenIngress { addresses: address("203.0.113.7"), ..SeenIngress::default() };
+    let ours = SeenIngress { addresses: address("203.0.113.7").into(), ..SeenIngress::default() };
     let theirs = seen(&[("shop", address("198.51.100.1"))]);
     for rewrite in 1..=MOST_REWRITES {
         assert_eq!(plan(&mut ingresses, &facts, &theirs).len(), 1);
@@ -117,12 +120,22 @@ fn what_came_to_be_served_is_said_until_it_was_said() {
     let ours = address("203.0.113.7");
     let seen = seen(&[("shop", ours.clone()), ("refused", vec![])]);
     let mut ingresses = now();
-    let notices = ingresses.notices(&facts, &seen, Some(&ours));
-    let notes: Vec<_> = notices.iter().map(|notice| notice.note.as_str()).collect();
-    assert_eq!(notes, ["serving shop.test"]);
-    assert_eq!(ingresses.notices(&facts, &seen, Some(&ours)).len(), 1);
-    ingresses.said(&notices[0].target());
-    assert!(ingresses.notices(&facts, &seen, Some(&ours)).is_empty());
+    let news = ingresses.news(&facts, &seen, Some(&ours));
+    let [(route, state)] = &news[..] else { panic!("{news:?}") };
+    let notice = served(&facts, route);
+    assert_eq!(notice.note, "serving shop.test");
+    assert_eq!(ingresses.news(&facts, &seen, Some(&ours)).len(), 1);
+    let (namespace, name) = notice.target();
+    let event = Target::Event(namespace, name);
+    // An Event that was planned and never written has said nothing.
+    ingresses.ask(&notice, state.clone());
+    ingresses.forget(|_| true);
+    ingresses.said(&event);
+    assert_eq!(ingresses.news(&facts, &seen, Some(&ours)).len(), 1);
+    ingresses.ask(&notice, state.clone());
+    ingresses.forget(|_| false);
+    ingresses.said(&event);
+    assert!(ingresses.news(&facts, &seen, Some(&ours)).is_empty());
 }
 
 #[test]
@@ -133,8 +146,8 @@ fn a_new_leader_does_not_repeat_what_the_last_one_said() {
     facts.routes[0].routes = Arc::new(routes);
     let ours = address("203.0.113.7");
     let told = seen(&[("shop", ours.clone())]);
-    assert!(now().notices(&facts, &told, Some(&ours)).is_empty());
+    assert!(now().news(&facts, &told, Some(&ours)).is_empty());
     // The last one had not come to it yet.
     let untold = seen(&[("shop", vec![])]);
-    assert_eq!(now().notices(&facts, &untold, Some(&ours)).len(), 1);
+    assert_eq!(now().news(&facts, &untold, Some(&ours)).len(), 1);
 }
