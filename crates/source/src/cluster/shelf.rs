@@ -4,6 +4,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use postern_model::SmallMap;
+
 use super::event::ItemName;
 use super::reader::Step;
 use super::version::Version;
@@ -18,7 +20,7 @@ pub(super) struct Entry {
 
 /// Entries by namespace and name.
 #[derive(Debug, Default)]
-pub(super) struct Shelf(HashMap<Arc<str>, HashMap<Arc<str>, Entry>>);
+pub(super) struct Shelf(HashMap<Arc<str>, SmallMap<Arc<str>, Entry>>);
 
 impl Shelf {
     /// The entry of that name.
