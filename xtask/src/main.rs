@@ -29,7 +29,7 @@ struct Arguments {
 enum Command {
     /// Runs every check: format, clippy, floors, all tests, the examples of the README.
     ///
-    /// Programs that some tests need (nginx, openssl, curl) are installed with apt-get when they are missing and this
+    /// Programs that some tests need (nginx, openssl, curl, podman) are installed with apt-get when they are missing and this
     /// runs as root or under CI=true; otherwise what could not run is listed by name.
     Test {
         /// Only format, floors and unit tests.

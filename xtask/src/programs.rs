@@ -20,6 +20,10 @@ pub(crate) const TEST: &[Program] = &[
     Program { name: "curl", package: "curl" },
 ];
 
+/// What the test of the container image uses, where no other engine answers.
+pub(crate) const ENGINE: &[Program] =
+    &[Program { name: "podman", package: "podman" }, Program { name: "runc", package: "runc" }];
+
 /// What the measurements use.
 pub(crate) const BENCH: &[Program] = &[
     Program { name: "nginx", package: "nginx-light" },
@@ -39,6 +43,14 @@ pub(crate) fn ensure(programs: &[Program]) -> Vec<Program> {
         println!("apt-get did not succeed");
     }
     absent(programs)
+}
+
+/// Whether Docker's server answers: its client alone builds nothing.
+pub(crate) fn has_docker() -> bool {
+    let mut docker = Command::new("docker");
+    docker.args(["version", "--format", "{{.Server.Version}}"]);
+    docker.stdout(Stdio::null()).stderr(Stdio::null());
+    docker.status().is_ok_and(|status| status.success())
 }
 
 fn install<'a>(packages: &[&'a str]) -> Vec<&'a str> {

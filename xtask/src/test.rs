@@ -32,7 +32,7 @@ pub(crate) fn run(quick: bool) -> Result<bool> {
         return Ok(tally.finish());
     }
     tally.step("clippy", || step::run(&mut clippy()));
-    for program in programs::ensure(programs::TEST) {
+    for program in missing_programs() {
         println!("{} is not installed; each test that needs it is listed below", program.name);
     }
     let programs = cluster::programs_step(&mut tally);
@@ -43,6 +43,16 @@ pub(crate) fn run(quick: bool) -> Result<bool> {
         tally.step("cluster", || cluster::step(programs));
     }
     Ok(tally.finish())
+}
+
+/// The programs that tests need and that cannot be installed here.
+fn missing_programs() -> Vec<programs::Program> {
+    let mut missing = programs::ensure(programs::TEST);
+    // By themselves: a registry without them must not cost the tests of the others.
+    if !programs::has_docker() {
+        missing.extend(programs::ensure(programs::ENGINE));
+    }
+    missing
 }
 
 fn clippy() -> Command {
