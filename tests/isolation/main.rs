@@ -22,6 +22,7 @@ mod hostile_strings;
 mod hostless_rule;
 mod joined_names;
 mod many_claims;
+mod many_connections;
 mod many_routes;
 mod namespace_deleted;
 mod not_ready;

@@ -48,6 +48,7 @@ impl EdgeBuilder {
                 dial_timeout: Duration::from_secs(2),
                 ..UpstreamConfig::default()
             },
+            connections: postern_serve::Connections::default(),
             requests_in_flight: postern_serve::RequestsInFlight::default(),
             grace_timeout: Duration::from_secs(5),
             access_log: None,

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A client that sends exactly the bytes that it is told to, in the clear or over TLS.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::answer::Answer;
 use crate::http_message::Reader;
@@ -13,6 +13,15 @@ use crate::tls::{Connected, shown};
 
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+/// Connects from an address of this machine, all of 127.0.0.0/8 for example.
+pub async fn connect_from(from: IpAddr, to: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().expect("a descriptor");
+    socket.bind(SocketAddr::new(from, 0)).expect("loopback has free ports");
+    let stream = within("a connection", socket.connect(to)).await.expect("the edge listens");
+    let _ = stream.set_nodelay(true);
+    stream
+}
 
 /// A connection and what is known of it.
 pub struct Raw {
@@ -25,6 +34,16 @@ impl Raw {
     pub async fn clear(to: SocketAddr) -> Self {
         let stream = TcpStream::connect(to).await.expect("the edge listens");
         let _ = stream.set_nodelay(true);
+        Self::over(stream)
+    }
+
+    /// In the clear, from another address of this machine.
+    pub async fn clear_from(from: IpAddr, to: SocketAddr) -> Self {
+        Self::over(connect_from(from, to).await)
+    }
+
+    /// In the clear, over a connection that stands.
+    pub fn over(stream: TcpStream) -> Self {
         Self { reader: Reader::new(Box::new(stream)), fingerprint: String::new() }
     }
 

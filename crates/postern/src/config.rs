@@ -26,7 +26,7 @@ use std::thread::available_parallelism;
 
 use ipnet::IpNet;
 use postern_model::{EgressPolicy, Settings, TenancyMode};
-use postern_serve::{AccessLogFormat, EdgeConfig, RequestsInFlight, UpstreamConfig};
+use postern_serve::{AccessLogFormat, Connections, EdgeConfig, RequestsInFlight, UpstreamConfig};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
@@ -83,6 +83,7 @@ impl Config {
             workers: workers(&reader)?,
             entry_points: entry_points.served,
             upstream: upstream(&reader)?,
+            connections: connections(&reader)?,
             requests_in_flight: requests_in_flight(&reader, settings.tenancy)?,
             grace_timeout: entry_points.grace,
             access_log: access_log(&reader)?,
@@ -168,6 +169,18 @@ fn upstream(reader: &Reader<'_>) -> Result<UpstreamConfig, ConfigError> {
         idle_timeout: reader.duration(&keys::UPSTREAM_IDLE_TIMEOUT)?,
         max_idle_per_endpoint: reader.count(&keys::UPSTREAM_IDLE)?,
         ..UpstreamConfig::default()
+    })
+}
+
+fn connections(reader: &Reader<'_>) -> Result<Connections, ConfigError> {
+    if !reader.is_written(&keys::CONNECTIONS) {
+        return Ok(Connections::Fitting);
+    }
+    reader.parse(&keys::CONNECTIONS, |text| {
+        Ok(match value::count(text)? {
+            0 => Connections::Unlimited,
+            limit => Connections::AtMost(limit),
+        })
     })
 }
 

@@ -4,6 +4,7 @@
 mod started;
 
 use std::fs;
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -285,6 +286,33 @@ fn no_backend_of_a_tenant_is_the_admin_server_or_an_entry_point() {
             get(postern.web, "shop.acme.test", "/metrics").0 == 200
         });
     }
+}
+
+#[test]
+fn a_process_without_descriptors_takes_them_from_who_says_nothing() {
+    let backend = started::backend("first");
+    let folder = folder(&[("shop.yaml", &shop("acme", "127.0.0.1", backend.port()))]);
+    let postern = Postern::serve_within(64, folder.path());
+    let silent: Vec<_> = (0..200)
+        .map(|number| {
+            if number % 50 == 0 {
+                assert_eq!(get(postern.web, "shop.acme.test", "/").1, "first");
+            }
+            TcpStream::connect(postern.web).expect("it listens")
+        })
+        .collect();
+    // There is none left, neither for one more client nor for the connection to its backend.
+    for _ in 0..5 {
+        assert_eq!(get(postern.web, "shop.acme.test", "/").1, "first");
+    }
+    drop(silent);
+    let metrics = get(postern.admin, "localhost", "/metrics").1;
+    let counted = |series: &str| {
+        let line = metrics.lines().find_map(|line| line.strip_prefix(series));
+        line.and_then(|number| number.trim().parse::<u32>().ok()).expect("it is counted")
+    };
+    assert!(counted("postern_accept_errors_total") >= 100, "{metrics}");
+    assert!(counted("postern_connections_shed_total{reason=\"silent\"}") >= 100, "{metrics}");
 }
 
 #[test]

@@ -15,25 +15,32 @@ use crate::io::Io;
 use crate::listener::Accepted;
 use crate::metrics::{OpenConnection, Protocol};
 use crate::preface;
+use crate::roster::Seat;
 use crate::worker::Worker;
 
 /// What a connection is counted by, from beginning to end.
 struct Counted {
     open: OpenConnection,
+    seat: Rc<Seat>,
     _one_more: OneMore,
 }
 
 /// Serves a connection in a task of its own: a panic ends it alone.
 pub(crate) fn spawn(worker: &Rc<Worker>, accepted: Accepted) {
-    let open = worker.counters.open(accepted.entry_point);
-    let counted = Counted { open, _one_more: worker.connections.one_more() };
     let config = &worker.config.entry_points[usize::from(accepted.entry_point.0)];
+    let peer = accepted.addresses.0.ip();
+    let stranger = (!config.forwarded.names(peer)).then_some(peer);
+    // Without a seat the socket is closed here.
+    let Some(seated) = worker.roster.seat(stranger) else { return };
+    let seat = seated.seat().clone();
+    let open = worker.counters.open(accepted.entry_point);
+    let counted = Counted { open, seat, _one_more: worker.connections.one_more() };
     let read = config.timeouts.read;
     let deadline = (read != Duration::ZERO).then(|| Instant::now() + read);
     if config.tls {
-        worker.spawn(secured(worker.clone(), accepted, counted, deadline));
+        worker.spawn(seated.hold(secured(worker.clone(), accepted, counted, deadline)));
     } else {
-        worker.spawn(clear(worker.clone(), accepted, counted, deadline));
+        worker.spawn(seated.hold(clear(worker.clone(), accepted, counted, deadline)));
     }
 }
 
@@ -46,7 +53,7 @@ async fn clear(
     let Accepted { stream, addresses, entry_point } = accepted;
     let spoken = within(deadline, pin!(preface::spoken(&stream))).await;
     let Some(Ok(spoken)) = spoken else { return };
-    let connection = Rc::new(Connection::new(worker, entry_point, addresses, None));
+    let connection = Connection::new(worker, entry_point, addresses, None);
     speak(connection, Io::from(stream), spoken, counted).await;
 }
 
@@ -62,11 +69,12 @@ async fn secured(
     let Some(secured) = shaking.await else { return };
     let spoken = secured.spoken();
     let admission = Some(secured.admission);
-    let connection = Rc::new(Connection::new(worker, entry_point, addresses, admission));
+    let connection = Connection::new(worker, entry_point, addresses, admission);
     speak(connection, secured.io, spoken, counted).await;
 }
 
-async fn speak(connection: Rc<Connection>, io: Io, spoken: Protocol, mut counted: Counted) {
+async fn speak(connection: Connection, io: Io, spoken: Protocol, mut counted: Counted) {
+    let connection = Rc::new(connection.seated(counted.seat.clone()));
     counted.open.speaks(spoken);
     match spoken {
         // Boxed, so that it does not make the task of an HTTP/1.1 connection larger.

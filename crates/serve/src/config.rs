@@ -18,12 +18,36 @@ pub struct EdgeConfig {
     pub entry_points: Vec<Arc<EntryPointConfig>>,
     /// How backends are dialled.
     pub upstream: UpstreamConfig,
+    /// How many client connections may be open, over all workers.
+    pub connections: Connections,
     /// How many requests a tenant may have in flight whose Tenant object does not say.
     pub requests_in_flight: RequestsInFlight,
     /// How long open requests may go on after SIGTERM (`transport.lifeCycle.graceTimeOut`, 10 s).
     pub grace_timeout: Duration,
     /// Access log, off by default: its format, and its file (standard output when absent).
     pub access_log: Option<(AccessLogFormat, Option<PathBuf>)>,
+}
+
+/// `limits.connections`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Connections {
+    /// So many that each of them can have a connection to a backend, and others can stay idle.
+    #[default]
+    Fitting,
+    /// So many.
+    AtMost(usize),
+    /// Any number, until no descriptor is left.
+    Unlimited,
+}
+
+impl Connections {
+    /// The share of one of so many workers: the kernel spreads connections evenly.
+    pub(crate) fn of_a_worker(self, workers: usize) -> Option<usize> {
+        match self {
+            Self::AtMost(all) => Some(all.div_ceil(workers.max(1)).max(1)),
+            Self::Fitting | Self::Unlimited => None,
+        }
+    }
 }
 
 /// `tenancy.limits.requestsInFlight`
@@ -106,10 +130,15 @@ pub struct ForwardedHeaders {
 }
 
 impl ForwardedHeaders {
+    /// Whether `peer` is a proxy that the operator named: its connections are anybody's.
+    pub(crate) fn names(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        self.trusted_ips.iter().any(|net| net.contains(&peer))
+    }
+
     /// Whether forwarded headers from `peer` are believed.
     pub fn trusts(&self, peer: IpAddr) -> bool {
-        let peer = peer.to_canonical();
-        self.insecure || self.trusted_ips.iter().any(|net| net.contains(&peer))
+        self.insecure || self.names(peer)
     }
 }
 
@@ -146,6 +175,8 @@ pub struct UpstreamConfig {
     /// Idle connections kept per worker and tenant, to all endpoints together; an edge lowers it to its share of the
     /// descriptors.
     pub max_idle_per_tenant: usize,
+    /// Idle connections kept per worker, to the endpoints of all tenants together; an edge lowers it likewise.
+    pub max_idle_per_worker: usize,
     /// Sockets on which this process listens, whatever else may be dialled: the admin server's; an edge adds its own.
     pub own_sockets: Vec<SocketAddr>,
     /// Whom backends are asked for that are known by a name only; empty: the name servers of `/etc/resolv.conf`.
@@ -162,6 +193,7 @@ impl Default for UpstreamConfig {
             idle_timeout: Duration::from_secs(90),
             max_idle_per_endpoint: 200,
             max_idle_per_tenant: 2048,
+            max_idle_per_worker: usize::MAX,
             own_sockets: Vec::new(),
             name_servers: Vec::new(),
         }

@@ -10,6 +10,7 @@ use postern_model::{EntryPointId, Host};
 use postern_snapshot::{Action, Admission, Backend, BackendSlot, Readmission, Route};
 
 use crate::config::EntryPointConfig;
+use crate::roster::Seat;
 use crate::runtime::TenantRuntime;
 use crate::worker::Worker;
 
@@ -29,6 +30,8 @@ pub(crate) struct Connection {
     pub(crate) peer_text: Box<str>,
     /// Bytes of heads of its requests that wait for an answer.
     pub(crate) heads: Cell<usize>,
+    /// Its place among the worker's.
+    pub(crate) seat: Rc<Seat>,
     /// The last admission, with the authority text that asked for it: nearly every request asks for the same again.
     last: RefCell<Option<(Box<str>, Rc<Admitted>)>>,
 }
@@ -87,7 +90,13 @@ impl Connection {
         let peer_text = crate::forwarded::peer_text(peer.ip()).into();
         let last = RefCell::new(None);
         let heads = Cell::default();
-        Self { worker, entry_point, config, peer, handshake, peer_text, heads, last }
+        let seat = worker.roster.unseated();
+        Self { worker, entry_point, config, peer, handshake, peer_text, heads, seat, last }
+    }
+
+    /// The same, in its seat.
+    pub(crate) fn seated(self, seat: Rc<Seat>) -> Self {
+        Self { seat, ..self }
     }
 
     /// Admits one request by its authority (Host header or `:authority`), in the snapshot in force now.

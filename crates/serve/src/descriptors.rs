@@ -7,6 +7,11 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 const UNLIMITED: u64 = 1 << 20;
 /// A request holds its client's connection and its backend's.
 const OF_A_REQUEST: u64 = 2;
+/// The part of all descriptors that idle connections to backends may hold.
+const IDLE: u64 = 4;
+/// Logs, certificates that are read, the admin server, connections to an API server; and those of clients that have just
+/// been told to go.
+const OF_THE_PROCESS: u64 = 128;
 /// The part of all descriptors that the requests of one tenant may hold.
 const SHARE: u64 = 4;
 
@@ -28,6 +33,19 @@ pub(crate) fn fair_share(descriptors: u64) -> u32 {
     u32::try_from(requests).unwrap_or(u32::MAX).max(1)
 }
 
+/// How many client connections there may be, so that each can have one to a backend beside those that are idle, and
+/// `own` descriptors are left for sockets that listen and for files.
+pub(crate) fn client_connections(descriptors: u64, own: u64) -> usize {
+    let own = (own + OF_THE_PROCESS).min(descriptors / 4);
+    let left = descriptors - descriptors / IDLE - own;
+    usize::try_from(left / OF_A_REQUEST).unwrap_or(usize::MAX).max(1)
+}
+
+/// How many connections to backends may be idle, of all tenants together.
+pub(crate) fn idle_connections(descriptors: u64) -> usize {
+    usize::try_from(descriptors / IDLE).unwrap_or(usize::MAX).max(1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -38,6 +56,20 @@ mod tests {
         assert_eq!(fair_share(1 << 20), 131_072);
         assert_eq!(fair_share(0), 1);
         assert_eq!(fair_share(u64::MAX), u32::MAX);
+    }
+
+    #[test]
+    fn every_client_can_have_its_backend_beside_idle_connections_and_files() {
+        for (descriptors, own, clients) in
+            [(1024, 4, 318), (20_000, 16, 7_428), (1 << 20, 512, 392_896)]
+        {
+            assert_eq!(client_connections(descriptors, own), clients);
+            let idle = idle_connections(descriptors) as u64;
+            assert!(2 * clients as u64 + idle + own + OF_THE_PROCESS <= descriptors);
+            assert!(fair_share(descriptors) as usize <= clients, "one tenant is not all");
+        }
+        assert_eq!(client_connections(0, 0), 1);
+        assert_eq!(client_connections(64, 1000), 16);
     }
 
     #[test]

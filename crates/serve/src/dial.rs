@@ -22,6 +22,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::config::UpstreamConfig;
 use crate::io::Io;
+use crate::listener::is_exhaustion;
 use crate::runtime::TenantRuntime;
 use crate::worker::Worker;
 
@@ -97,7 +98,8 @@ pub(crate) async fn dial(
     endpoint: SocketAddr,
 ) -> Result<Io, DialError> {
     let upstream = &worker.config.upstream;
-    let connecting = connect(upstream, &runtime.backend_tls, backend, endpoint);
+    let socket = reach(worker, endpoint);
+    let connecting = connect(socket, upstream, &runtime.backend_tls, backend, endpoint);
     if upstream.dial_timeout == Duration::ZERO {
         return connecting.await;
     }
@@ -106,12 +108,13 @@ pub(crate) async fn dial(
 }
 
 async fn connect(
+    socket: impl Future<Output = io::Result<TcpStream>>,
     upstream: &UpstreamConfig,
     tls: &BackendTls,
     backend: &Backend,
     endpoint: SocketAddr,
 ) -> Result<Io, DialError> {
-    let tcp = TcpStream::connect(endpoint).await.and_then(|tcp| {
+    let tcp = socket.await.and_then(|tcp| {
         tcp.set_nodelay(true)?;
         Ok(tcp)
     });
@@ -129,6 +132,19 @@ async fn connect(
     let connector = TlsConnector::from(tls.config(upstream).await?);
     let stream = connector.connect(name, tcp).await;
     stream.map(Io::from).map_err(|source| DialError::Handshake { endpoint, source })
+}
+
+/// A socket.  Where no descriptor is left for it, that of a client that has no request in flight is taken: this request
+/// has a client that waits for its answer.
+async fn reach(worker: &Worker, endpoint: SocketAddr) -> io::Result<TcpStream> {
+    match TcpStream::connect(endpoint).await {
+        Err(error) if is_exhaustion(&error) && worker.roster.make_room() => {
+            // It is closed in this turn of the loop.
+            tokio::task::yield_now().await;
+            TcpStream::connect(endpoint).await
+        }
+        reached => reached,
+    }
 }
 
 /// Whether the other end of a connection is one of these sockets, under whichever of this machine's addresses.

@@ -11,12 +11,15 @@ use postern_model::settings::MAX_ENTRY_POINTS;
 use tokio::sync::watch;
 
 use crate::access_log::{self, LogError};
-use crate::config::{EdgeConfig, EntryPointConfig, RequestsInFlight};
+use crate::config::{Connections, EdgeConfig, EntryPointConfig, RequestsInFlight};
 use crate::descriptors;
 use crate::listener::Listener;
 use crate::metrics::Metrics;
 use crate::published::Published;
 use crate::thread::{self, Phase};
+
+/// Descriptors that a worker's runtime has: its poll, its timer, its wake-up.
+const OF_A_WORKER: usize = 4;
 
 /// A running data plane: worker threads with their sockets.  Dropping it stops it at once.
 #[derive(Debug)]
@@ -89,9 +92,16 @@ impl Edge {
         let idle = descriptors::fair_share(descriptors) as usize / config.workers;
         let upstream = &mut config.upstream;
         upstream.max_idle_per_tenant = upstream.max_idle_per_tenant.min(idle).max(1);
+        let of_all = descriptors::idle_connections(descriptors) / config.workers;
+        upstream.max_idle_per_worker = upstream.max_idle_per_worker.min(of_all).max(1);
         if config.requests_in_flight == RequestsInFlight::FairShare {
             let share = descriptors::fair_share(descriptors);
             config.requests_in_flight = RequestsInFlight::AtMost(share);
+        }
+        if config.connections == Connections::Fitting {
+            let own = sockets.iter().map(Vec::len).sum::<usize>() + config.workers * OF_A_WORKER;
+            let clients = descriptors::client_connections(descriptors, own as u64);
+            config.connections = Connections::AtMost(clients);
         }
         let names = config.entry_points.iter().map(|entry_point| entry_point.name.clone());
         let metrics = Arc::new(Metrics::new(names));

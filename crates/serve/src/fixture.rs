@@ -19,7 +19,9 @@ use postern_snapshot::{
 };
 use tokio::runtime::{Builder, LocalOptions};
 
-use crate::config::{EdgeConfig, EntryPointConfig, RequestsInFlight, Timeouts, UpstreamConfig};
+use crate::config::{
+    Connections, EdgeConfig, EntryPointConfig, RequestsInFlight, Timeouts, UpstreamConfig,
+};
 use crate::metrics::Metrics;
 use crate::published::Published;
 use crate::thread::Shared;
@@ -176,6 +178,7 @@ pub(crate) fn config() -> EdgeConfig {
         workers: 1,
         entry_points: vec![entry_point("web", false), entry_point("websecure", true)],
         upstream: UpstreamConfig::default(),
+        connections: Connections::Unlimited,
         requests_in_flight: RequestsInFlight::default(),
         grace_timeout: Duration::from_secs(10),
         access_log: None,
@@ -192,9 +195,14 @@ pub(crate) fn shared(sites: &[Site]) -> Shared {
     Shared { config, published, metrics, tickets: Arc::default(), in_flight: Arc::default() }
 }
 
+/// A worker whose standing tasks do not run.
+pub(crate) fn worker_at_rest(shared: &Shared) -> Rc<Worker> {
+    Worker::new(shared.clone(), None)
+}
+
 /// A worker that serves these sites; its standing tasks run.
 pub(crate) fn worker(shared: &Shared) -> Rc<Worker> {
-    let worker = Worker::new(shared.clone(), None);
+    let worker = worker_at_rest(shared);
     worker.start();
     worker
 }

@@ -37,6 +37,7 @@ mod pool;
 mod preface;
 mod resolve_name;
 mod respond;
+mod roster;
 mod runtime;
 mod server_config;
 mod thread;
@@ -45,8 +46,8 @@ mod worker;
 
 pub use access_log::LogError;
 pub use config::{
-    AccessLogFormat, EdgeConfig, EntryPointConfig, ForwardedHeaders, HttpLimits, RequestsInFlight,
-    Timeouts, UpstreamConfig,
+    AccessLogFormat, Connections, EdgeConfig, EntryPointConfig, ForwardedHeaders, HttpLimits,
+    RequestsInFlight, Timeouts, UpstreamConfig,
 };
 pub use edge::{Edge, StartError};
 pub use metrics::Metrics;

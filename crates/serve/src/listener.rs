@@ -18,6 +18,8 @@ use crate::worker::Worker;
 const BACKLOG: i32 = 4096;
 /// Connections accepted before others get their turn of the loop.
 const PORTION: u32 = 16;
+/// So many connections are closed for one that cannot be accepted for want of descriptors.
+const TRIES: u32 = 4;
 /// How long nothing is accepted when the process has no file descriptor or memory left.
 const BACK_OFF: Duration = Duration::from_millis(100);
 /// For how long, and how often, a closing socket's queue is looked at: handshakes that were under way need a round trip.
@@ -94,14 +96,18 @@ async fn accept_all(
     accepted: &impl Fn(TcpStream, SocketAddr),
 ) {
     let mut portion = 0;
+    let mut failures = 0;
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => accepted(stream, peer),
+            Ok((stream, peer)) => {
+                failures = 0;
+                accepted(stream, peer);
+            }
             Err(error) => {
                 worker.counters.accept_errors.increment();
                 if is_exhaustion(&error) {
-                    // The connection stays in the queue, so the socket stays readable: do not spin.
-                    tokio::time::sleep(BACK_OFF).await;
+                    failures += 1;
+                    make_room(worker, failures).await;
                 }
             }
         }
@@ -113,8 +119,20 @@ async fn accept_all(
     }
 }
 
+/// Closes another connection for one that stays in the queue.  Where that does not help, because there is none or it is
+/// not this process that has everything, nothing is done for a while: the socket stays readable, and would be asked in
+/// vain again and again.
+async fn make_room(worker: &Worker, failures: u32) {
+    if !failures.is_multiple_of(TRIES) && worker.roster.make_room() {
+        // It is closed in this turn of the loop.
+        tokio::task::yield_now().await;
+    } else {
+        tokio::time::sleep(BACK_OFF).await;
+    }
+}
+
 /// Whether accepting failed for want of resources, not because of that one connection (accept(2), "Error handling").
-fn is_exhaustion(error: &io::Error) -> bool {
+pub(crate) fn is_exhaustion(error: &io::Error) -> bool {
     let code = Errno::from_io_error(error);
     matches!(code, Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM))
 }

@@ -11,7 +11,7 @@ mod worker;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-pub(crate) use counter::{Counter, Handshake, Protocol, Reason, Upstream};
+pub(crate) use counter::{Counter, Handshake, Protocol, Reason, Shed, Upstream};
 pub(crate) use worker::{OpenConnection, TenantCounters, WorkerCounters};
 
 /// The counters of an edge.

@@ -22,6 +22,9 @@ const SWEEP: Duration = Duration::from_secs(5);
 #[derive(Default)]
 pub(crate) struct Pool(Rc<Shelves>);
 
+/// How many connections are idle on one worker, whoever's they are.
+pub(crate) type OfAll = Rc<Cell<usize>>;
+
 type Map<K> = HashMap<K, Vec<Idle>, foldhash::fast::RandomState>;
 
 #[derive(Default)]
@@ -32,6 +35,7 @@ struct Shelves {
     tls: RefCell<Map<(SocketAddr, Arc<str>)>>,
     /// How many there are in both.
     count: Cell<usize>,
+    of_all: OfAll,
     is_swept: Cell<bool>,
 }
 
@@ -54,15 +58,20 @@ pub(crate) struct Destination<'a> {
 }
 
 impl Pool {
+    /// One among others.
+    pub(crate) fn new(of_all: &OfAll) -> Self {
+        let (clear, tls, count, is_swept) = Default::default();
+        Self(Rc::new(Shelves { clear, tls, count, is_swept, of_all: of_all.clone() }))
+    }
+
     /// An idle connection to `endpoint`, if there is one on which nothing has happened since it was put back: neither
     /// a close, nor bytes that nobody asked for, which would be taken for the next answer.
     pub(crate) fn take(&self, backend: &Backend, endpoint: SocketAddr) -> Option<Io> {
-        let count = &self.0.count;
         if backend.protocol == AppProtocol::Https {
             let key = (endpoint, backend.server_name.clone());
-            undisturbed(self.0.tls.borrow_mut().get_mut(&key)?, count)
+            self.0.undisturbed(self.0.tls.borrow_mut().get_mut(&key)?)
         } else {
-            undisturbed(self.0.clear.borrow_mut().get_mut(&endpoint)?, count)
+            self.0.undisturbed(self.0.clear.borrow_mut().get_mut(&endpoint)?)
         }
     }
 
@@ -70,16 +79,16 @@ impl Pool {
     /// or for the tenant, whose endpoints may be any number.
     pub(crate) fn put(&self, io: Io, to: Destination<'_>, config: &UpstreamConfig, now: Instant) {
         let Destination { backend, slot, endpoint } = to;
-        let count = &self.0.count;
-        if count.get() >= config.max_idle_per_tenant {
+        let (own, all) = (self.0.count.get(), self.0.of_all.get());
+        if own >= config.max_idle_per_tenant || all >= config.max_idle_per_worker {
             return;
         }
         let idle = Idle { io, since: now, slot };
         if backend.protocol == AppProtocol::Https {
             let key = (endpoint, backend.server_name.clone());
-            keep(self.0.tls.borrow_mut().entry(key).or_default(), idle, config, count);
+            self.0.keep(self.0.tls.borrow_mut().entry(key).or_default(), idle, config);
         } else {
-            keep(self.0.clear.borrow_mut().entry(endpoint).or_default(), idle, config, count);
+            self.0.keep(self.0.clear.borrow_mut().entry(endpoint).or_default(), idle, config);
         }
         if !self.0.is_swept.replace(true) {
             tokio::task::spawn_local(sweep(Rc::downgrade(&self.0), config.idle_timeout));
@@ -97,7 +106,7 @@ impl Pool {
             retain(&mut self.0.clear.borrow_mut(), |endpoint, idle| has(idle.slot, *endpoint));
         let tls =
             retain(&mut self.0.tls.borrow_mut(), |(endpoint, _), idle| has(idle.slot, *endpoint));
-        self.0.count.set(clear + tls);
+        self.0.counts(clear + tls);
     }
 }
 
@@ -108,24 +117,35 @@ impl Shelves {
         let stays = |idle: &mut Idle| !is_due(idle) && !idle.io.is_disturbed();
         let clear = retain(&mut self.clear.borrow_mut(), |_, idle| stays(idle));
         let tls = retain(&mut self.tls.borrow_mut(), |_, idle| stays(idle));
-        self.count.set(clear + tls);
+        self.counts(clear + tls);
     }
-}
 
-fn undisturbed(shelf: &mut Vec<Idle>, count: &Cell<usize>) -> Option<Io> {
-    while let Some(mut idle) = shelf.pop() {
-        count.set(count.get() - 1);
-        if !idle.io.is_disturbed() {
-            return Some(idle.io);
+    fn counts(&self, now: usize) {
+        let before = self.count.replace(now);
+        self.of_all.set(self.of_all.get() + now - before);
+    }
+
+    fn undisturbed(&self, shelf: &mut Vec<Idle>) -> Option<Io> {
+        while let Some(mut idle) = shelf.pop() {
+            self.counts(self.count.get() - 1);
+            if !idle.io.is_disturbed() {
+                return Some(idle.io);
+            }
+        }
+        None
+    }
+
+    fn keep(&self, shelf: &mut Vec<Idle>, idle: Idle, config: &UpstreamConfig) {
+        if shelf.len() < config.max_idle_per_endpoint {
+            self.counts(self.count.get() + 1);
+            shelf.push(idle);
         }
     }
-    None
 }
 
-fn keep(shelf: &mut Vec<Idle>, idle: Idle, config: &UpstreamConfig, count: &Cell<usize>) {
-    if shelf.len() < config.max_idle_per_endpoint {
-        count.set(count.get() + 1);
-        shelf.push(idle);
+impl Drop for Shelves {
+    fn drop(&mut self) {
+        self.counts(0);
     }
 }
 

@@ -16,7 +16,7 @@ use crate::dial::BackendTls;
 use crate::forward::http2::Multiplexed;
 use crate::in_flight::{InFlight, Places};
 use crate::metrics::{Metrics, TenantCounters};
-use crate::pool::Pool;
+use crate::pool::{OfAll, Pool};
 use crate::resolve_name::Names;
 
 /// One tenant's state on one worker.
@@ -44,14 +44,19 @@ pub(crate) struct TenantRuntime {
 }
 
 impl TenantRuntime {
-    fn new(admission: &Admission, counters: Arc<TenantCounters>, places: Rc<Places>) -> Self {
+    fn new(
+        admission: &Admission,
+        counters: Arc<TenantCounters>,
+        places: Rc<Places>,
+        idle: &OfAll,
+    ) -> Self {
         Self {
             scope: admission.scope().clone(),
             counters,
             places,
             heads: Cell::default(),
             backend_tls: BackendTls::default(),
-            pool: Pool::default(),
+            pool: Pool::new(idle),
             balance: Balance::default(),
             names: Names::default(),
             multiplexed: Multiplexed::default(),
@@ -78,13 +83,14 @@ pub(crate) struct Runtimes {
     nobody: Arc<TenantCounters>,
     metrics: Arc<Metrics>,
     in_flight: Arc<InFlight>,
+    idle: OfAll,
 }
 
 impl Runtimes {
     /// No tenant yet.
     pub(crate) fn new(metrics: Arc<Metrics>, in_flight: Arc<InFlight>) -> Self {
         let nobody = metrics.register_tenant(&"".into());
-        Self { by_scope: RefCell::default(), nobody, metrics, in_flight }
+        Self { by_scope: RefCell::default(), nobody, metrics, in_flight, idle: OfAll::default() }
     }
 
     /// The state of the tenant whose rooms `admission` opens, made on first use.
@@ -96,7 +102,7 @@ impl Runtimes {
         }
         let counters = self.metrics.register_tenant(admission.scope().label());
         let places = self.in_flight.places(admission.scope());
-        let runtime = Rc::new(TenantRuntime::new(admission, counters, places));
+        let runtime = Rc::new(TenantRuntime::new(admission, counters, places, &self.idle));
         by_scope.insert(admission.scope().clone(), runtime.clone());
         runtime
     }

@@ -21,6 +21,7 @@ use crate::finished::Finished;
 use crate::gate::Gate;
 use crate::metrics::WorkerCounters;
 use crate::published::Published;
+use crate::roster::Roster;
 use crate::runtime::Runtimes;
 use crate::thread::Shared;
 use crate::tickets::Tickets;
@@ -50,6 +51,8 @@ pub(crate) struct Worker {
     pub(crate) counters: Arc<WorkerCounters>,
     /// The connections that are open.
     pub(crate) connections: Connections,
+    /// Which of them goes when there is no place for one more.
+    pub(crate) roster: Rc<Roster>,
     /// What goes on for as long as its name is its tenant's.
     pub(crate) tenures: Tenures,
     /// Who may do the next step of a handshake.
@@ -65,12 +68,14 @@ impl Worker {
     pub(crate) fn new(shared: Shared, access_log: Option<AccessLog>) -> Rc<Self> {
         let Shared { config, published, metrics, tickets, in_flight } = shared;
         let counters = metrics.register_worker();
+        let places = config.connections.of_a_worker(config.workers);
         Rc::new(Self {
             config,
             published,
             runtimes: Runtimes::new(metrics, in_flight),
             clock: Clock,
             drain: Drain::default(),
+            roster: Roster::new(places, counters.clone()),
             counters,
             connections: Connections::default(),
             tenures: Tenures::default(),

@@ -57,6 +57,8 @@ keys! {
         "The most routes and certificates of one tenant; what exceeds it is not served, the oldest objects are. spec.limits.routes and certificates of a Tenant go before it. In tenancy.mode off there is no limit. 0 means no limit.";
     TENANCY_REQUESTS = "tenancy.limits.requestsInFlight", Count, "a quarter of the open files",
         "The most requests of one tenant that are being answered at one moment, WebSockets included, over all workers; further ones are answered with 429. spec.limits.requestsInFlight of a Tenant goes before it. By default they may hold a quarter of the file descriptors that the process may have, two each; in tenancy.mode off there is no limit. 0 means no limit.";
+    CONNECTIONS = "limits.connections", Count, "by the open files",
+        "The most client connections that are open at one moment, over all workers and entry points. At the limit, one that waits makes room for each new one: one that has been silent for two seconds, or else one of the address (IPv6: of the /64 network) of which most wait. Addresses in trustedIPs are not taken for one client. By default there are so many that each of them can have a connection to a backend: three in eight of the file descriptors that the process may have. 0 means no limit.";
     INGRESS = "providers.kubernetesIngress", Switch, "true",
         "Serves Ingress objects; when false, and as no other provider exists yet, nothing is served.";
     INGRESS_NAMESPACES = "providers.kubernetesIngress.namespaces", List, "",

@@ -136,6 +136,16 @@ fn the_file_may_be_toml_and_be_named_by_the_environment() {
 }
 
 #[test]
+fn client_connections_fit_the_descriptors_unless_something_is_written() {
+    let read = |arguments: &[&str]| load(arguments, &[]).unwrap().edge.connections;
+    assert_eq!(read(&[]), Connections::Fitting);
+    assert_eq!(read(&["--limits.connections=0"]), Connections::Unlimited);
+    assert_eq!(read(&["--limits.connections=50000"]), Connections::AtMost(50_000));
+    let message = refusal(&["--limits.connections=many"], &[]);
+    assert!(message.contains("is not a whole number"), "{message}");
+}
+
+#[test]
 fn an_unknown_key_is_refused_with_the_nearest_one() {
     let message = refusal(&["--entryPoints.web.adress=:1"], &[]);
     assert!(message.contains("did you mean entryPoints.web.address?"), "{message}");

@@ -50,8 +50,20 @@ pub(crate) struct Postern {
 impl Postern {
     /// Serves a folder on free ports, with backends on loopback and a grace period of a minute.
     pub(crate) fn serve(folder: &Path) -> Self {
+        Self::serve_by(&mut Command::new(env!("CARGO_BIN_EXE_postern")), folder)
+    }
+
+    /// The same with so many descriptors, and no other limit to connections.
+    pub(crate) fn serve_within(descriptors: u32, folder: &Path) -> Self {
+        let mut shell = Command::new("/bin/sh");
+        let limited = format!("ulimit -n {descriptors}; exec \"$0\" \"$@\" --limits.connections=0");
+        shell.arg("-c").arg(limited).arg(env!("CARGO_BIN_EXE_postern"));
+        Self::serve_by(&mut shell, folder)
+    }
+
+    fn serve_by(command: &mut Command, folder: &Path) -> Self {
         let mut postern = Self::start(
-            Command::new(env!("CARGO_BIN_EXE_postern"))
+            command
                 .arg("serve")
                 .arg(folder)
                 .args(["--entryPoints.web.transport.lifeCycle.graceTimeOut=1m", "--workers=1"])

@@ -12,6 +12,15 @@ use tokio_rustls::TlsAcceptor;
 use super::*;
 use crate::fixture::{Site, on_a_worker, shared};
 
+async fn connect(
+    upstream: &UpstreamConfig,
+    tls: &BackendTls,
+    backend: &Backend,
+    endpoint: SocketAddr,
+) -> Result<Io, DialError> {
+    super::connect(TcpStream::connect(endpoint), upstream, tls, backend, endpoint).await
+}
+
 /// A server whose certificate is for `name`, and its certificate.
 async fn server(name: &str) -> (SocketAddr, CertificateDer<'static>) {
     let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();

@@ -165,6 +165,20 @@ labels! {
 }
 
 labels! {
+    /// Why a client's connection was closed although its client did nothing wrong: there was no place for all.
+    Shed {
+        /// It had not had one whole head of a request.
+        Silent => "silent",
+        /// It had waited for its next request for longest.
+        Idle => "idle",
+        /// Its client took nothing of an answer, or sent nothing of a request.
+        Stalled => "stalled",
+        /// It was new, and all others had requests in flight.
+        Newcomer => "newcomer",
+    }
+}
+
+labels! {
     /// What happened towards a backend.
     Upstream {
         /// A connection was made.

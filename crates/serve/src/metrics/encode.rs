@@ -4,7 +4,7 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use super::counter::{BUCKETS, CLASSES, Counter, Handshake, Protocol, Reason, Upstream};
+use super::counter::{BUCKETS, CLASSES, Counter, Handshake, Protocol, Reason, Shed, Upstream};
 use super::worker::{AtEntryPoint, TenantAtEntryPoint, TenantCounters, WorkerCounters};
 
 /// What does not depend on tenants.
@@ -41,6 +41,12 @@ pub(super) fn workers(
     let errors: u64 = workers.iter().map(|worker| worker.accept_errors.get()).sum();
     head(out, "postern_accept_errors_total", "counter", "Connections that could not be accepted.");
     series(out, "postern_accept_errors_total", &[], errors);
+    let name = "postern_connections_shed_total";
+    head(out, name, "counter", "Client connections that were closed because there was no room.");
+    for why in Shed::ALL {
+        let shed: u64 = workers.iter().map(|worker| worker.shed[*why as usize].get()).sum();
+        series(out, name, &[("reason", why.label())], shed);
+    }
 }
 
 /// What is counted for each tenant.

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::counter::{CLASSES, Counter, Gauge, Handshake, Histogram, Protocol, Reason, Upstream};
+use super::counter::{
+    CLASSES, Counter, Gauge, Handshake, Histogram, Protocol, Reason, Shed, Upstream,
+};
 use postern_model::EntryPointId;
 
 /// What one worker counts for one tenant, or for nobody.
@@ -77,6 +79,7 @@ pub(crate) struct WorkerCounters {
     pub(crate) panics: Counter,
     /// Connections that could not be accepted (no file descriptor left, most of the time).
     pub(crate) accept_errors: Counter,
+    pub(super) shed: [Counter; Shed::ALL.len()],
 }
 
 #[derive(Debug, Default)]
@@ -93,11 +96,23 @@ impl WorkerCounters {
             entry_points: entry_points.collect(),
             panics: Counter::default(),
             accept_errors: Counter::default(),
+            shed: Default::default(),
         }
     }
 
     pub(super) fn at(&self, entry_point: EntryPointId) -> &AtEntryPoint {
         &self.entry_points[usize::from(entry_point.0)]
+    }
+
+    /// Counts a connection that had to give its place away.
+    pub(crate) fn shed(&self, why: Shed) {
+        self.shed[why as usize].increment();
+    }
+
+    /// How many had to.
+    #[cfg(test)]
+    pub(crate) fn shed_for(&self, why: Shed) -> u64 {
+        self.shed[why as usize].get()
     }
 
     /// Notes how long a request took.

@@ -58,7 +58,9 @@ pub(crate) async fn serve(connection: Rc<Connection>, io: Io) {
         Server { connection, wire, deadline: Deadline::default(), drained, served: false };
     server.deadline.set(server.connection.config.timeouts.read);
     loop {
-        let flow = match server.arrive().await {
+        let arrived = server.arrive().await;
+        server.connection.seat.busy();
+        let flow = match arrived {
             None | Some(Intake::Incomplete) => Flow::Close,
             Some(Intake::Answered(exchange, answer, shape)) => {
                 server.answer(exchange, answer, shape).await
@@ -82,6 +84,7 @@ impl Server {
         self.served = true;
         self.wire.rest();
         self.deadline.set(self.connection.config.timeouts.idle);
+        self.connection.seat.idle(self.connection.worker.clock.now());
     }
 
     /// Waits for the next request's head; nothing if the connection is over.
@@ -262,6 +265,7 @@ impl Server {
     /// (RFC 9112, 9.6).
     async fn farewell(&mut self) {
         self.deadline.set(FAREWELL);
+        self.connection.seat.idle(self.connection.worker.clock.now());
         self.wire.inbox.clear();
         let mut shut = false;
         let mut left = MAX_DRAINED;

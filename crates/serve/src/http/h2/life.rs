@@ -6,13 +6,17 @@
 //! gone is found by TCP keep-alive.
 
 use std::cell::Cell;
+use std::future::poll_fn;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::clock::Clock;
 use crate::config::Timeouts;
+use crate::roster::Seat;
 
 /// By how many a client's resets may exceed its answered requests: a tab that is closed resets what is open, once.
 /// (CVE-2023-44487 and CVE-2025-8671: requests that cost a backend work and are reset before they are answered.)
@@ -24,6 +28,7 @@ const ROUND: Duration = Duration::from_secs(30);
 /// What the requests of one connection tell its task.
 pub(crate) struct Life {
     timeouts: Timeouts,
+    seat: Rc<Seat>,
     open: Cell<u32>,
     served: Cell<bool>,
     quiet_since: Cell<Instant>,
@@ -54,9 +59,11 @@ pub(crate) struct OpenStream {
 
 impl Life {
     /// A connection that begins now.
-    pub(crate) fn new(timeouts: Timeouts) -> Rc<Self> {
+    pub(crate) fn new(timeouts: Timeouts, seat: Rc<Seat>) -> Rc<Self> {
+        seat.will_say_farewell();
         Rc::new(Self {
             timeouts,
+            seat,
             held: Cell::new(0),
             taken: Cell::new(Instant::now()),
             open: Cell::new(0),
@@ -70,6 +77,9 @@ impl Life {
 
     /// Counts a stream until what is returned is dropped.
     pub(crate) fn open(self: &Rc<Self>) -> OpenStream {
+        if self.is_quiet() {
+            self.seat.busy();
+        }
         self.open.set(self.open.get() + 1);
         self.served.set(true);
         OpenStream { life: self.clone(), answered: Cell::new(false), held: Cell::new(false) }
@@ -89,6 +99,12 @@ impl Life {
             }
             self.wake.notified().await;
         }
+    }
+
+    /// Waits until the connection is to make room for another.
+    pub(crate) async fn evicted(&self) {
+        // Its task is woken for it.
+        poll_fn(|_| if self.seat.is_evicted() { Poll::Ready(()) } else { Poll::Pending }).await;
     }
 
     /// Whether no stream is open.
@@ -157,6 +173,7 @@ impl Drop for OpenStream {
         life.open.set(life.open.get() - 1);
         if life.is_quiet() {
             life.quiet_since.set(Instant::now());
+            life.seat.idle(Clock.now());
         }
         if self.answered.get() {
             life.resets.set(life.resets.get().saturating_sub(1));
@@ -172,10 +189,16 @@ impl Drop for OpenStream {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixture;
+
+    fn beginning(timeouts: Timeouts) -> Rc<Life> {
+        let seat = fixture::worker_at_rest(&fixture::shared(&[])).roster.unseated();
+        Life::new(timeouts, seat)
+    }
 
     #[test]
     fn more_resets_than_answers_end_a_connection() {
-        let life = Life::new(Timeouts::default());
+        let life = beginning(Timeouts::default());
         for _ in 0..10_000 {
             drop(life.open());
             life.open().answered();
@@ -190,7 +213,7 @@ mod tests {
     #[test]
     fn a_connection_has_a_deadline_while_it_is_quiet() {
         let timeouts = Timeouts { idle: Duration::from_secs(9), ..Timeouts::default() };
-        let life = Life::new(timeouts);
+        let life = beginning(timeouts);
         let first = life.quiet_since.get() + timeouts.read;
         assert_eq!(life.deadline(), Some((first, Ending::Graceful)));
         let stream = life.open();
@@ -198,14 +221,14 @@ mod tests {
         drop(stream);
         let idle = life.quiet_since.get() + timeouts.idle;
         assert_eq!(life.deadline(), Some((idle, Ending::Graceful)));
-        let life = Life::new(Timeouts { read: Duration::ZERO, ..timeouts });
+        let life = beginning(Timeouts { read: Duration::ZERO, ..timeouts });
         assert_eq!(life.deadline(), None);
     }
 
     #[test]
     fn and_while_an_answer_waits_for_its_client() {
         let write = Duration::from_secs(5);
-        let life = Life::new(Timeouts { write, ..Timeouts::default() });
+        let life = beginning(Timeouts { write, ..Timeouts::default() });
         let (one, two) = (life.open(), life.open());
         one.holds(true);
         let due = life.taken.get() + write;

@@ -3,8 +3,10 @@
 //!
 //! What a client can make Postern hold is bounded by the settings below; what it can make Postern do in vain, by `life`.
 
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use hyper::server::conn::http2::Builder;
@@ -37,7 +39,7 @@ const MOST_LOCAL_RESETS: usize = 200;
 const FAREWELL: Duration = Duration::from_secs(1);
 /// Serves a connection until it ends.
 pub(crate) async fn serve(connection: Rc<Connection>, io: Io) {
-    let life = Life::new(connection.config.timeouts);
+    let life = Life::new(connection.config.timeouts, connection.seat.clone());
     let service = service_fn({
         let (connection, life) = (connection.clone(), life.clone());
         move |request| answer(connection.clone(), life.clone(), request)
@@ -52,6 +54,15 @@ pub(crate) async fn serve(connection: Rc<Connection>, io: Io) {
     loop {
         let ended = tokio::select! {
             _ = &mut http => return,
+            () = life.evicted() => {
+                http.as_mut().graceful_shutdown();
+                // As much of the GOAWAY as can be written at once: the descriptor is needed.
+                return poll_fn(|cx| {
+                    let _ = http.as_mut().poll(cx);
+                    Poll::Ready(())
+                })
+                .await;
+            }
             () = &mut drain, if ending.is_none() => Ending::Graceful,
             how = life.ended(), if ending != Some(Ending::Abrupt) => how,
             () = &mut look => match ending {
