@@ -25,6 +25,7 @@ mod facts;
 mod leader;
 mod lease;
 mod metrics;
+mod nodes;
 mod options;
 mod plan;
 mod queue;
@@ -38,6 +39,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use kube::Client;
+use postern_model::Finding;
 use tokio::sync::watch as channel;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -67,6 +69,7 @@ pub struct StatusHandle {
     leadership: Leadership,
     reported: Mutex<Option<Instant>>,
     metrics: Arc<StatusMetrics>,
+    found: channel::Receiver<Vec<Finding>>,
     /// Whoever drops the handle wants no more status.
     stop: DropGuard,
     candidate: JoinHandle<()>,
@@ -83,12 +86,14 @@ impl Status {
         let stop = CancellationToken::new();
         let written = CancellationToken::new();
         let metrics = Arc::new(StatusMetrics::default());
+        let (sender, found) = channel::channel(Vec::new());
         let writer = Writer {
             client,
             options,
             facts: receiver,
             leadership: leadership.clone(),
             metrics: metrics.clone(),
+            found: sender,
             stop: stop.clone(),
         };
         let done = written.clone();
@@ -99,7 +104,8 @@ impl Status {
         });
         let candidate = tokio::spawn(candidate.run(stop.clone(), written));
         let reported = Mutex::default();
-        StatusHandle { facts, leadership, reported, metrics, stop: stop.drop_guard(), candidate }
+        let stop = stop.drop_guard();
+        StatusHandle { facts, leadership, reported, metrics, found, stop, candidate }
     }
 }
 
@@ -128,6 +134,11 @@ impl StatusHandle {
     /// What is counted.
     pub fn metrics(&self) -> Arc<StatusMetrics> {
         self.metrics.clone()
+    }
+
+    /// What may not be read that status is made from, whenever that changes.
+    pub fn findings(&self) -> channel::Receiver<Vec<Finding>> {
+        self.found.clone()
     }
 
     /// Ends the last write and gives the lease back, within 5 seconds.

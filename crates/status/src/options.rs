@@ -34,7 +34,7 @@ impl Options {
     }
 }
 
-/// `providers.kubernetesIngress.ingressEndpoint`
+/// `providers.kubernetesIngress.ingressEndpoint`, and `reportNodeInternalIPs`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum IngressEndpoint {
     /// Not configured: `status.loadBalancer` is left alone.
@@ -49,4 +49,6 @@ pub enum IngressEndpoint {
         /// Its name.
         name: String,
     },
+    /// `reportNodeInternalIPs`: the internal addresses of all nodes.
+    Nodes,
 }

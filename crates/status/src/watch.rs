@@ -36,6 +36,17 @@ pub(crate) async fn follow<K>(api: Api<K>, changes: mpsc::Sender<Change<K::Kept>
 where
     K: Watched + Clone + Debug + DeserializeOwned + Send + 'static,
 {
+    follow_and(api, changes, |_| ()).await;
+}
+
+/// The same; `tell` hears when a watch begins, and why a list or a watch ended.
+pub(crate) async fn follow_and<K>(
+    api: Api<K>,
+    changes: mpsc::Sender<Change<K::Kept>>,
+    tell: impl Fn(&Result<(), CallError>),
+) where
+    K: Watched + Clone + Debug + DeserializeOwned + Send + 'static,
+{
     let mut failures = 0;
     loop {
         let ended = match list(&api).await {
@@ -44,7 +55,7 @@ where
                 if changes.send(Change::All(objects)).await.is_err() {
                     return;
                 }
-                watch(&api, version, &changes).await
+                watch(&api, version, &changes, &tell).await
             }
             Err(error) => Err(error),
         };
@@ -52,6 +63,7 @@ where
             return;
         }
         if ended.is_err() {
+            tell(&ended);
             tokio::time::sleep(call::pause(failures)).await;
             failures += 1;
         }
@@ -79,12 +91,14 @@ async fn watch<K>(
     api: &Api<K>,
     mut version: String,
     changes: &mpsc::Sender<Change<K::Kept>>,
+    tell: impl Fn(&Result<(), CallError>),
 ) -> Result<(), CallError>
 where
     K: Watched + Clone + Debug + DeserializeOwned,
 {
     loop {
         let stream = call(api.watch(&WatchParams::default(), &version)).await?;
+        tell(&Ok(()));
         let mut stream = std::pin::pin!(stream);
         loop {
             let next = tokio::select! {

@@ -8,6 +8,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use kube::{Api, Client};
 use postern_api::crd::{HostClaim, Tenant};
+use postern_model::Finding;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -18,6 +19,7 @@ use crate::desk::Desk;
 use crate::facts::Facts;
 use crate::leader::Leadership;
 use crate::metrics::StatusMetrics;
+use crate::nodes;
 use crate::options::{IngressEndpoint, Options};
 use crate::seen;
 use crate::view::{Address, Ingress, SeenClaim, SeenIngress};
@@ -43,6 +45,8 @@ pub(crate) struct Writer {
     pub(crate) facts: watch::Receiver<Option<Arc<Facts>>>,
     pub(crate) leadership: Leadership,
     pub(crate) metrics: Arc<StatusMetrics>,
+    /// What the watches of this writer may not read.
+    pub(crate) found: watch::Sender<Vec<Finding>>,
     pub(crate) stop: CancellationToken,
 }
 
@@ -51,7 +55,7 @@ struct Watches {
     ingresses: Vec<(Option<String>, mpsc::Receiver<Change<SeenIngress>>)>,
     tenants: mpsc::Receiver<Change<Tenant>>,
     claims: mpsc::Receiver<Change<Box<SeenClaim>>>,
-    service: mpsc::Receiver<Vec<Address>>,
+    addresses: mpsc::Receiver<Vec<Address>>,
     /// Ends them all when it is dropped.
     _tasks: JoinSet<()>,
 }
@@ -67,6 +71,8 @@ impl Writer {
             }
             self.metrics.leads(true);
             self.term().await;
+            // Another replica finds that from now on.
+            self.found.send_if_modified(|found| !std::mem::take(found).is_empty());
             self.metrics.leads(false);
         }
     }
@@ -161,11 +167,17 @@ impl Writer {
         tasks.spawn(follow(Api::<Tenant>::all(self.client.clone()), sender));
         let (sender, claims) = mpsc::channel(CHANGES);
         tasks.spawn(follow(Api::<HostClaim>::all(self.client.clone()), sender));
-        let (sender, service) = mpsc::channel(1);
-        if let IngressEndpoint::Service { namespace, name } = self.options.endpoint.clone() {
-            tasks.spawn(publish(desk.clone(), namespace, name, sender));
+        let (sender, addresses) = mpsc::channel(1);
+        match self.options.endpoint.clone() {
+            IngressEndpoint::Service { namespace, name } => {
+                tasks.spawn(publish(desk.clone(), namespace, name, sender));
+            }
+            IngressEndpoint::Nodes => {
+                tasks.spawn(nodes::tell(self.client.clone(), sender, self.found.clone()));
+            }
+            IngressEndpoint::Nothing | IngressEndpoint::Address(_) => {}
         }
-        Watches { ingresses, tenants, claims, service, _tasks: tasks }
+        Watches { ingresses, tenants, claims, addresses, _tasks: tasks }
     }
 }
 
@@ -187,7 +199,7 @@ impl Watches {
                 seen::follow(&mut agenda.seen.claims, change);
                 0
             }
-            Some(addresses) = self.service.recv() => {
+            Some(addresses) = self.addresses.recv() => {
                 agenda.addresses = Some(addresses.into());
                 0
             }
