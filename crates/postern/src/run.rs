@@ -13,6 +13,7 @@ use postern_model::{Finding, Kind, Severity};
 use postern_serve::{Edge, EdgeConfig, Published};
 use postern_snapshot::Snapshot;
 use postern_status::StatusHandle;
+use tokio::sync::watch::Receiver;
 use tokio::task::block_in_place;
 
 use crate::admin::{self, Pages};
@@ -102,6 +103,7 @@ impl Stage {
             failures: 0,
             settled: None,
             status: None,
+            ungranted: None,
             unreported: true,
         };
         while running.lacks_all {
@@ -143,6 +145,8 @@ pub(crate) struct Running<S> {
     settled: Option<tokio::time::Instant>,
     /// Who tells the cluster.
     status: Option<StatusHandle>,
+    /// What that one may not read.
+    ungranted: Option<Receiver<Vec<Finding>>>,
     /// The cluster was not told yet what is so now.
     unreported: bool,
 }
@@ -165,6 +169,7 @@ impl<S: Source> Running<S> {
                 let findings: Vec<Finding> = self.line.findings().collect();
                 self.tell(&findings);
             }
+            findings = changed(self.ungranted.as_mut()), if !self.lacks_all => self.note(findings),
             () = due(self.status.as_ref()), if self.unreported && !self.lacks_all => self.report(),
         }
     }
@@ -173,7 +178,16 @@ impl<S: Source> Running<S> {
     pub(crate) fn reports_to(&mut self, status: StatusHandle) {
         let metrics = status.metrics();
         self.stage.state.reports(Box::new(move |out| metrics.encode(out)));
+        self.ungranted = Some(status.findings());
         self.status = Some(status);
+    }
+
+    /// Finds what whoever tells the cluster may not read for it.
+    fn note(&mut self, findings: Vec<Finding>) {
+        self.attempt(|line, _| {
+            line.world_mut().note("status".into(), findings);
+            Some((line.compile_news(), "what status is made from".to_owned()))
+        });
     }
 
     /// The cluster is told nothing more; whoever tells it may take its leave.
@@ -253,6 +267,9 @@ impl<S: Source> Running<S> {
             self.line = fresh;
         }
         self.lacks_all = true;
+        if let Some(ungranted) = &mut self.ungranted {
+            ungranted.mark_changed();
+        }
         self.source.start_over(pause_after(self.failures));
         self.failures += 1;
         false
@@ -326,6 +343,16 @@ async fn at(instant: Option<tokio::time::Instant>) {
         Some(instant) => tokio::time::sleep_until(instant).await,
         None => std::future::pending().await,
     }
+}
+
+/// Waits until something else is not granted.
+async fn changed(ungranted: Option<&mut Receiver<Vec<Finding>>>) -> Vec<Finding> {
+    if let Some(ungranted) = ungranted
+        && ungranted.changed().await.is_ok()
+    {
+        return ungranted.borrow_and_update().clone();
+    }
+    std::future::pending().await
 }
 
 /// Waits until it is worth while to tell the cluster.

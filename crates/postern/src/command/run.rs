@@ -85,6 +85,7 @@ fn status_options(config: &Config, namespace: &str) -> Options {
     let config::IngressEndpoint { ip, hostname, published_service } =
         config.cluster.ingress_endpoint.clone();
     let endpoint = match published_service {
+        _ if config.cluster.report_node_internal_ips => IngressEndpoint::Nodes,
         Some((namespace, name)) => IngressEndpoint::Service { namespace, name },
         None if ip.is_none() && hostname.is_none() => IngressEndpoint::Nothing,
         None => IngressEndpoint::Address(Address { ip: ip.map(|ip| ip.to_string()), hostname }),

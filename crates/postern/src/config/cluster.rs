@@ -11,6 +11,7 @@ use super::error::ConfigError;
 use super::key::Key;
 use super::keys;
 use super::reader::Reader;
+use super::value;
 
 /// How a cluster is read, and what is written into it.
 #[derive(Clone, Debug)]
@@ -27,6 +28,8 @@ pub(crate) struct ClusterConfig {
     pub(crate) secrets_by_name: bool,
     /// What is written into the status of Ingresses.
     pub(crate) ingress_endpoint: IngressEndpoint,
+    /// The internal addresses of nodes are, and nothing else.
+    pub(crate) report_node_internal_ips: bool,
     /// The provider for Traefik's own kinds, which are not read, was configured.
     pub(crate) wants_traefik_kinds: bool,
 }
@@ -58,6 +61,7 @@ impl ClusterConfig {
 
 /// Reads how a cluster is read.
 pub(super) fn read(reader: &Reader<'_>) -> Result<ClusterConfig, ConfigError> {
+    let no_cluster_scope = reader.switch(&keys::INGRESS_NO_CLUSTER_SCOPE)?;
     let crd = reader.switch(&keys::CRD)? || reader.is_written(&keys::CRD_NAMESPACES);
     Ok(ClusterConfig {
         access: Access {
@@ -68,14 +72,30 @@ pub(super) fn read(reader: &Reader<'_>) -> Result<ClusterConfig, ConfigError> {
         },
         label_selector: reader.text(&keys::INGRESS_LABELS).trim().to_owned(),
         throttle: reader.duration(&keys::INGRESS_THROTTLE)?,
-        disable_cluster_scope_resources: reader.switch(&keys::INGRESS_NO_CLUSTER_SCOPE)?,
+        disable_cluster_scope_resources: no_cluster_scope,
         secrets_by_name: reader.switch(&keys::INGRESS_SECRETS_BY_NAME)?,
         ingress_endpoint: IngressEndpoint {
             ip: some(reader, &keys::INGRESS_ENDPOINT_IP, ip)?,
             hostname: some(reader, &keys::INGRESS_ENDPOINT_HOSTNAME, hostname)?,
             published_service: some(reader, &keys::INGRESS_ENDPOINT_SERVICE, service)?,
         },
+        report_node_internal_ips: reports_nodes(reader, no_cluster_scope)?,
         wants_traefik_kinds: crd,
+    })
+}
+
+/// `reportNodeInternalIPs`, which Traefik too refuses beside these.
+fn reports_nodes(reader: &Reader<'_>, no_cluster_scope: bool) -> Result<bool, ConfigError> {
+    let endpoint = [
+        &keys::INGRESS_ENDPOINT_IP,
+        &keys::INGRESS_ENDPOINT_HOSTNAME,
+        &keys::INGRESS_ENDPOINT_SERVICE,
+    ];
+    let excluded = endpoint.into_iter().find(|key| !reader.text(key).is_empty());
+    let excluded = excluded.or(no_cluster_scope.then_some(&keys::INGRESS_NO_CLUSTER_SCOPE));
+    reader.parse(&keys::INGRESS_NODE_ADDRESSES, |text| match (value::switch(text)?, excluded) {
+        (true, Some(other)) => Err(format!("excludes {}: leave one of them out", other.path)),
+        (reports, _) => Ok(reports),
     })
 }
 

@@ -87,6 +87,8 @@ keys! {
         "The hostname that is written into the status of Ingresses.";
     INGRESS_ENDPOINT_SERVICE = "providers.kubernetesIngress.ingressEndpoint.publishedService", Text, "",
         "The Service, as namespace/name, whose load balancer's addresses are written into the status of Ingresses.";
+    INGRESS_NODE_ADDRESSES = "providers.kubernetesIngress.reportNodeInternalIPs", Switch, "false",
+        "Writes the internal addresses of the cluster's nodes into the status of Ingresses, the first 64 in their order. It needs the right to get, list and watch Nodes, and excludes ingressEndpoint and disableClusterScopeResources.";
     INGRESS_SECRETS_BY_NAME = "providers.kubernetesIngress.secretsByName", Switch, "false",
         "Reads the Secrets of a cluster one by one, by their names, and never lists them.";
     INGRESS_NO_CLUSTER_SCOPE = "providers.kubernetesIngress.disableClusterScopeResources", Switch, "false",

@@ -190,7 +190,7 @@ fn a_bad_value_is_refused_with_its_place() {
         (&["--workers=0"], "between 1 and"),
         (&["--accessLog=maybe"], "neither true nor false"),
         (&["--entryPoints.web.http.maxHeaderBytes=1"], "is less than"),
-        (&["--providers.kubernetesIngress.reportNodeInternalIPs=true"], "may not read Nodes"),
+        (&["--providers.kubernetesIngress.reportNodeInternalIPs=yes"], "neither true nor false"),
         (&["--serversTransport.rootCAs=/does/not/exist"], "cannot be read"),
         (&["--providers.kubernetesIngress.ingressEndpoint.ip=here"], "is no IP address"),
         (&["--providers.kubernetesIngress.ingressEndpoint.hostname=a..b"], "is no hostname"),
@@ -206,6 +206,26 @@ fn a_bad_value_is_refused_with_its_place() {
         let message = refusal(arguments, &[]).replace("--entryPoints.web.a", "--entrypoints.web.a");
         assert!(message.contains(words), "{message}");
     }
+}
+
+#[test]
+fn the_addresses_of_nodes_exclude_every_other_address() {
+    let report = "--providers.kubernetesIngress.reportNodeInternalIPs";
+    assert!(load(&[report], &[]).unwrap().cluster.report_node_internal_ips);
+    assert!(!load(&[], &[]).unwrap().cluster.report_node_internal_ips);
+    for other in [
+        "ingressEndpoint.ip=192.0.2.1",
+        "ingressEndpoint.hostname=edge.acme.test",
+        "ingressEndpoint.publishedService=edge/postern",
+        "disableClusterScopeResources=true",
+    ] {
+        let message = refusal(&[report, &format!("--providers.kubernetesIngress.{other}")], &[]);
+        let key = other.split('=').next().unwrap();
+        let expected = format!("excludes providers.kubernetesIngress.{key}: leave one of them out");
+        assert!(message.contains(&expected), "{message}");
+    }
+    let off = [&*format!("{report}=false"), "--providers.kubernetesIngress.ingressEndpoint.ip=::1"];
+    assert!(!load(&off, &[]).unwrap().cluster.report_node_internal_ips);
 }
 
 #[test]

@@ -49,10 +49,6 @@ const KNOWN: &[Known] = &[
         "providers.kubernetesIngress.disableIngressClassLookup",
         "providers.kubernetesIngress.disableClusterScopeResources is",
     ),
-    (
-        "providers.kubernetesIngress.reportNodeInternalIPs",
-        "Postern may not read Nodes: set providers.kubernetesIngress.ingressEndpoint",
-    ),
     ("providers.kubernetesCRD", "Traefik's own kinds are not read yet"),
     ("providers.kubernetesGateway", ""),
     ("providers.kubernetesIngressNGINX", ""),
