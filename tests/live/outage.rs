@@ -1,16 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The API server stops answering, or ends: what was read stays served, and nobody starts from nothing.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::client::Outcome;
-use crate::cluster::{Cluster, PATIENCE, PROMPT};
+use postern_tests::TestCertificate;
+
+use crate::client::{Outcome, get_secure};
+use crate::cluster::{Cluster, PATIENCE, PROMPT, eventually};
 use crate::load::{Load, only};
 use crate::postern::{Postern, Start};
-use crate::yaml::{ingress, tenant};
+use crate::yaml::{ingress, secure, tenant};
 
 /// How many requests are made while it is away.
 const REQUESTS: usize = 1500;
+/// How long after the API server says that it is ready a change may take to be live.  Two seconds, and as much again
+/// for kubectl and builds that are not optimised.
+const BACK: Duration = Duration::from_secs(4);
+/// How many certificates show that every kind is followed again.
+const CERTIFICATES: usize = 5;
 
 async fn site(cluster: &Cluster, name: &str) -> (Postern, String) {
     cluster.apply(&tenant(name)).await;
@@ -37,9 +44,19 @@ async fn requests_go_on_while_the_api_server_is_gone_and_changes_follow_when_it_
     assert!(postern.says_ready().await, "one that serves stays ready:\n{}", postern.log());
     drop(absence);
     cluster.api_server_answers().await;
+    let back = Instant::now();
     let later = "later.gone.example";
-    cluster.apply(&ingress("gone", "later", &[later])).await;
-    postern.serves(later, &Outcome::of("gone"), PATIENCE).await;
+    cluster.apply(&secure("gone", "later", &[later], "later")).await;
+    for number in 0..CERTIFICATES {
+        let certificate = TestCertificate::new(&[later]);
+        cluster.apply(&certificate.secret("gone", "later")).await;
+        let limit = if number == 0 { BACK.saturating_sub(back.elapsed()) } else { PROMPT };
+        eventually("a certificate that came after the outage is served", limit, async || {
+            let (outcome, shown) = get_secure(postern.address, later, "/").await;
+            outcome.is_of("gone") && shown == certificate.fingerprint()
+        })
+        .await;
+    }
     let mut newcomer = newcomer;
     newcomer.is_ready().await;
     newcomer.serves(&host, &Outcome::of("gone"), PROMPT).await;
@@ -61,9 +78,11 @@ async fn requests_go_on_while_the_api_server_hangs() {
     cluster.signal_api_server("CONT");
     assert!(!ready, "it has read nothing");
     cluster.api_server_answers().await;
+    let back = Instant::now();
     let later = "later.hung.example";
     cluster.apply(&ingress("hung", "later", &[later])).await;
-    postern.serves(later, &Outcome::of("hung"), PATIENCE).await;
+    let limit = BACK.saturating_sub(back.elapsed());
+    postern.serves(later, &Outcome::of("hung"), limit).await;
     only(&load.stop().await, &Outcome::of("hung"));
 }
 
@@ -80,8 +99,10 @@ async fn restarts_of_the_api_server_lose_no_change() {
         postern.serves(&gone, &Outcome::of("again"), PATIENCE).await;
         drop(cluster.without_api_server());
         cluster.api_server_answers().await;
+        let back = Instant::now();
         cluster.kubectl(&["delete", "ingress", "changing", "--namespace=again"]).await;
-        postern.serves(&gone, &Outcome::ours(404), PATIENCE + Duration::from_secs(30)).await;
+        let limit = BACK.saturating_sub(back.elapsed());
+        postern.serves(&gone, &Outcome::ours(404), limit).await;
     }
     only(&load.stop().await, &Outcome::of("again"));
 }

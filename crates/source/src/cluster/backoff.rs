@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// The first pause is up to so long.
 const FIRST: Duration = Duration::from_millis(200);
-/// No pause is longer: an API server that is back must soon be heard again.
+/// No pause is longer.
 const LONGEST: Duration = Duration::from_secs(10);
 
 /// How long to wait before the next attempt.
@@ -20,11 +20,11 @@ impl Backoff {
         self.failures = 0;
     }
 
-    /// The pause before the next attempt.
-    pub(super) fn pause(&mut self) -> Duration {
+    /// How long the pause before the next attempt may be: longer than the last one.
+    pub(super) fn longer(&mut self) -> Duration {
         let longest = FIRST.saturating_mul(1 << self.failures.min(10)).min(LONGEST);
         self.failures = self.failures.saturating_add(1);
-        jitter(longest)
+        longest
     }
 }
 
@@ -40,13 +40,13 @@ mod tests {
     #[test]
     fn pauses_grow_up_to_a_bound_and_begin_anew_after_success() {
         let mut backoff = Backoff::default();
-        let first = backoff.pause();
-        assert!((FIRST / 2..=FIRST).contains(&first));
+        assert_eq!(backoff.longer(), FIRST);
         for _ in 0..100 {
-            assert!(backoff.pause() <= LONGEST);
+            assert!(backoff.longer() <= LONGEST);
         }
-        assert!(backoff.pause() >= LONGEST / 2);
+        assert_eq!(backoff.longer(), LONGEST);
         backoff.reset();
-        assert!(backoff.pause() <= FIRST);
+        assert_eq!(backoff.longer(), FIRST);
+        assert!((FIRST / 2..=FIRST).contains(&jitter(FIRST)));
     }
 }

@@ -17,6 +17,7 @@ use super::contact::{Contact, Health};
 use super::event::ItemName;
 use super::fetch::Fetcher;
 use super::informer::{Informer, InformerId, State, Word};
+use super::pulse::Pulse;
 use super::references::SecretName;
 use super::target::Target;
 
@@ -31,6 +32,7 @@ pub(super) struct Crew {
     connections: Connections,
     outbox: mpsc::Sender<Word>,
     fetcher: Fetcher,
+    pulse: Pulse,
     health: Health,
     fetches: HashMap<SecretName, AbortHandle>,
     informers: HashMap<InformerId, AbortHandle>,
@@ -53,9 +55,11 @@ impl Crew {
         outbox: mpsc::Sender<Word>,
         health: Health,
     ) -> Self {
+        let pulse = Pulse::new();
         Self {
             tasks: JoinSet::new(),
-            fetcher: Fetcher::new(connections.first(), outbox.clone()),
+            fetcher: Fetcher::new(connections.first(), outbox.clone(), pulse.clone()),
+            pulse,
             connections,
             outbox,
             contact: health.aside(Kind::Secret),
@@ -86,6 +90,7 @@ impl Crew {
             target,
             place: self.connections.place(),
             outbox: self.outbox.clone(),
+            pace: self.pulse.pace(),
             state: State::default(),
         };
         let task = self.tasks.spawn(async move {

@@ -91,6 +91,8 @@ pub enum RequestError {
     Status {
         /// The status.
         code: u16,
+        /// When it is to be asked again (`Retry-After`).
+        after: Option<Duration>,
     },
     /// What came is larger than anything that can be meant.
     #[error("the answer is too large")]
@@ -107,13 +109,13 @@ pub enum RequestError {
 }
 
 impl RequestError {
-    pub(super) fn from_code(code: u16) -> Self {
+    pub(super) fn from_code(code: u16, after: Option<Duration>) -> Self {
         match code {
             401 => Self::Unauthorized,
             403 => Self::Forbidden,
             404 => Self::NotFound,
             410 => Self::Expired,
-            _ => Self::Status { code },
+            _ => Self::Status { code, after },
         }
     }
 }

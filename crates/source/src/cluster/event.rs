@@ -83,7 +83,7 @@ pub(super) fn read(line: &[u8]) -> Result<Event, RequestError> {
     }
     if kind == "ERROR" {
         let code = lines::code(object.get().as_bytes());
-        return Err(RequestError::from_code(code.unwrap_or(500)));
+        return Err(RequestError::from_code(code.unwrap_or(500), None));
     }
     let (item, version) = item(object)?;
     match &*kind {

@@ -9,14 +9,14 @@ use std::time::Duration;
 use kube::Client;
 use serde_json::value::RawValue;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit, mpsc};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
-use super::backoff::{Backoff, jitter};
 use super::contact::Contact;
 use super::error::RequestError;
 use super::event::{self, Item, ItemName};
 use super::informer::{InformerId, News, Word};
 use super::lines::Lines;
+use super::pulse::{Pulse, Wait};
 use super::target::Target;
 
 /// How many requests are under way at once.
@@ -31,6 +31,7 @@ const PERIOD: Duration = Duration::from_secs(30);
 pub(super) struct Fetcher {
     client: Client,
     outbox: mpsc::Sender<Word>,
+    pulse: Pulse,
     turns: Arc<Semaphore>,
     looks: Arc<Looks>,
 }
@@ -55,14 +56,16 @@ impl Drop for Look {
 }
 
 impl Fetcher {
-    pub(super) fn new(client: Client, outbox: mpsc::Sender<Word>) -> Self {
-        Self { client, outbox, turns: Arc::new(Semaphore::new(AT_ONCE)), looks: Arc::default() }
+    pub(super) fn new(client: Client, outbox: mpsc::Sender<Word>, pulse: Pulse) -> Self {
+        let turns = Arc::new(Semaphore::new(AT_ONCE));
+        Self { client, outbox, pulse, turns, looks: Arc::default() }
     }
 
     /// Reads a Secret until there is an answer.
     pub(super) async fn fetch(self, target: Target, name: ItemName, contact: Arc<Contact>) {
-        let mut backoff = Backoff::default();
+        let mut pace = self.pulse.pace();
         let found = loop {
+            pace.begins();
             match self.get(&target, &name.name).await {
                 Ok((item, _)) => {
                     contact.is_well();
@@ -71,7 +74,7 @@ impl Fetcher {
                 Err(RequestError::NotFound | RequestError::Forbidden) => break None,
                 Err(error) => contact.fails(&error),
             }
-            sleep(backoff.pause()).await;
+            pace.rests(Wait::Longer).await;
         };
         // Nobody listens any more if this fails, so nobody misses it.
         let _ = self.outbox.send(Word::Fetched(name, found)).await;
@@ -79,9 +82,10 @@ impl Fetcher {
 
     /// Reads a Secret for ever, and tells what an informer would.
     pub(super) async fn poll(self, id: InformerId, target: Target, contact: Arc<Contact>) {
-        let mut backoff = Backoff::default();
+        let mut pace = self.pulse.pace();
         let Some(name) = target.name.clone() else { return };
         loop {
+            pace.begins();
             let news = match self.get(&target, &name).await {
                 Ok((item, _)) => vec![News::Listing, News::Present(item), News::Listed(None)],
                 Err(RequestError::NotFound) => vec![News::Listing, News::Listed(None)],
@@ -91,7 +95,7 @@ impl Fetcher {
                 }
                 Err(error) => {
                     contact.fails(&error);
-                    sleep(backoff.pause()).await;
+                    pace.rests(Wait::Longer).await;
                     continue;
                 }
             };
@@ -99,13 +103,13 @@ impl Fetcher {
                 contact.touch();
                 contact.is_well();
             }
-            backoff.reset();
+            pace.succeeds();
             for news in news {
                 if self.outbox.send(Word::News(id, news)).await.is_err() {
                     return;
                 }
             }
-            sleep(jitter(PERIOD)).await;
+            pace.rests(Wait::Just(PERIOD)).await;
         }
     }
 
@@ -152,7 +156,8 @@ impl Fetcher {
         }
     }
 
-    async fn turn(&self) -> Result<SemaphorePermit<'_>, RequestError> {
+    /// Waits for a turn.
+    pub(super) async fn turn(&self) -> Result<SemaphorePermit<'_>, RequestError> {
         self.turns.acquire().await.map_err(|_| RequestError::Stopped)
     }
 }

@@ -9,15 +9,15 @@ use std::time::Duration;
 
 use postern_model::Kind;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
-use super::backoff::{Backoff, jitter};
 use super::connection::Place;
 use super::contact::Contact;
 use super::error::RequestError;
 use super::event::{self, Event, Item, ItemName, Page};
 use super::fetch::{Fetcher, Look};
 use super::lines::Lines;
+use super::pulse::{Open, Pace, Wait};
 use super::target::{Start, Target};
 use super::version::Version;
 
@@ -28,6 +28,9 @@ const STEADY: Duration = Duration::from_secs(10);
 const FORGOTTEN: Duration = Duration::from_millis(300);
 /// How often it is looked whether access was granted meanwhile.
 const DENIED: Duration = Duration::from_secs(10);
+/// For how long it may be doubted that an access is denied that was granted before: an API server that starts refuses
+/// everything until it has read who may do what.
+const DOUBT: Duration = Duration::from_secs(5);
 /// How often it is looked whether the cluster has the kind meanwhile.
 const ABSENT: Duration = Duration::from_secs(30);
 /// An older list that is not empty is believed when it came so often: the cluster was restored from a backup.
@@ -77,6 +80,7 @@ pub(super) struct Informer {
     pub(super) fetcher: Option<Fetcher>,
     /// It was not read yet.
     pub(super) unread: Option<Look>,
+    pub(super) pace: Pace,
     pub(super) state: State,
 }
 
@@ -102,6 +106,10 @@ pub(super) struct State {
     /// How many streamed lists were cut off in a row.
     cut_off: u32,
     denied: bool,
+    /// Since when every attempt was refused.
+    refused: Option<Instant>,
+    /// A watch was open before.
+    watched: bool,
 }
 
 impl Default for State {
@@ -117,6 +125,8 @@ impl Default for State {
             outdated: 0,
             cut_off: 0,
             denied: false,
+            refused: None,
+            watched: false,
         }
     }
 }
@@ -124,7 +134,6 @@ impl Default for State {
 impl Informer {
     /// Watches until nobody listens any more.
     pub(super) async fn run(&mut self) {
-        let mut backoff = Backoff::default();
         // Apart, so that the watch, which lasts, is not the larger for it.
         let looked = Box::pin(self.look()).await;
         self.unread = None;
@@ -133,17 +142,18 @@ impl Informer {
         }
         loop {
             let began = Instant::now();
+            self.pace.begins();
             let ended = self.follow().await;
             if began.elapsed() > STEADY {
-                backoff.reset();
+                self.pace.succeeds();
             }
             let reaction = match ended {
-                Ok(()) => Ok(None),
+                Ok(()) => Ok(Wait::Longer),
                 Err(RequestError::Stopped) => return,
                 Err(error) => self.react(&error).await,
             };
-            let Ok(pause) = reaction else { return };
-            sleep(pause.map_or_else(|| backoff.pause(), jitter)).await;
+            let Ok(wait) = reaction else { return };
+            self.pace.rests(wait).await;
         }
     }
 
@@ -176,48 +186,65 @@ impl Informer {
         self.watch().await
     }
 
-    /// Prepares the next attempt; says how long to wait if that is not to be as usual.
-    async fn react(&mut self, error: &RequestError) -> Result<Option<Duration>, RequestError> {
+    /// Prepares the next attempt, and says how long to wait for it.
+    async fn react(&mut self, error: &RequestError) -> Result<Wait, RequestError> {
         let state = &mut self.state;
+        if !matches!(error, RequestError::Forbidden) {
+            state.refused = None;
+        }
         match error {
             RequestError::Expired if state.resume.is_none() => state.paged = false,
             RequestError::Expired => {
                 // Nothing is wrong: history is only kept for a while.
                 state.resume = None;
-                return Ok(Some(FORGOTTEN));
+                return Ok(Wait::Just(FORGOTTEN));
             }
             RequestError::Outdated => state.resume = None,
-            RequestError::Forbidden => {
-                if state.held == 0 {
-                    self.contact.is_missing();
-                }
+            RequestError::Forbidden => return self.is_refused(error).await,
+            RequestError::Status { after: Some(after), .. } => {
                 self.contact.fails(error);
-                if !std::mem::replace(&mut state.denied, true) {
-                    self.tell(News::Denied).await?;
-                }
-                return Ok(Some(DENIED));
+                return Ok(Wait::Told(*after));
             }
             RequestError::NotFound if self.target.is_optional() => return self.is_missing().await,
             _ => {}
         }
         self.contact.fails(error);
-        Ok(None)
+        Ok(Wait::Longer)
+    }
+
+    /// Tells that the access is denied, once there is no doubt.
+    async fn is_refused(&mut self, error: &RequestError) -> Result<Wait, RequestError> {
+        let state = &mut self.state;
+        let since = *state.refused.get_or_insert_with(Instant::now);
+        if state.watched && since.elapsed() < DOUBT {
+            self.contact.fails(error);
+            return Ok(Wait::Longer);
+        }
+        if state.held == 0 {
+            self.contact.is_missing();
+        }
+        self.contact.fails(error);
+        if !std::mem::replace(&mut state.denied, true) {
+            self.tell(News::Denied).await?;
+        }
+        Ok(Wait::UpTo(DENIED))
     }
 
     /// Tries the next version; when none is there, the cluster does not have the kind.  What was known stays: a kind is
     /// removed after its objects, whose end is told.
-    async fn is_missing(&mut self) -> Result<Option<Duration>, RequestError> {
+    async fn is_missing(&mut self) -> Result<Wait, RequestError> {
+        self.pace.hears();
         self.state.resume = None;
         self.state.version += 1;
         if self.state.version < self.target.versions() {
-            return Ok(Some(Duration::ZERO));
+            return Ok(Wait::Just(Duration::ZERO));
         }
         self.state.version = 0;
         if self.state.held == 0 {
             self.contact.is_missing();
             self.tell(News::Absent).await?;
         }
-        Ok(Some(ABSENT))
+        Ok(Wait::UpTo(ABSENT))
     }
 
     /// Reads all pages of a list.
@@ -246,13 +273,15 @@ impl Informer {
     async fn watch(&mut self) -> Result<(), RequestError> {
         let from = self.state.resume.clone();
         let begins = from.is_none();
-        let mut lines = match self.open(from).await {
-            Err(RequestError::Status { code: 400 | 422 }) if begins => {
+        let (mut lines, _open) = match self.open(from).await {
+            Err(RequestError::Status { code: 400 | 422, .. }) if begins => {
                 self.state.streams = false;
                 return self.list().await;
             }
             lines => lines?,
         };
+        self.state.watched = true;
+        self.state.refused = None;
         if std::mem::take(&mut self.state.denied) {
             self.tell(News::Granted).await?;
         }
@@ -280,10 +309,12 @@ impl Informer {
     }
 
     /// Opens a watch.
-    async fn open(&mut self, from: Option<String>) -> Result<Lines, RequestError> {
+    async fn open(&mut self, from: Option<String>) -> Result<(Lines, Open), RequestError> {
         let turn = match (&self.fetcher, &from) {
             (Some(fetcher), None) => Some(fetcher.turn_to_watch().await?),
-            _ => None,
+            // Thousands may go on at once when the server is back.
+            (Some(fetcher), Some(_)) => Some(fetcher.turn().await?),
+            (None, _) => None,
         };
         let start = match (from, self.state.looked.take()) {
             (Some(from), _) => Start::After(from),
@@ -293,7 +324,7 @@ impl Informer {
         let url = self.target.watch(self.state.version, &start);
         let lines = Lines::open(&self.place.client, &url).await;
         drop(turn);
-        lines
+        lines.map(|lines| (lines, self.pace.opens()))
     }
 
     /// A server, or something before it, that never gets to the end of a stream may do so with pages.

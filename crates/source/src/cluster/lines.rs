@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use http::Request;
+use http::header::{HeaderMap, RETRY_AFTER};
 use http_body_util::BodyExt;
 use kube::Client;
 use kube::client::Body;
@@ -23,6 +24,8 @@ const ANSWER: Duration = Duration::from_secs(30);
 const SILENCE: Duration = Duration::from_secs(150);
 /// How long a whole answer may take, however steadily it comes.
 const WHOLE: Duration = Duration::from_secs(300);
+/// What stands before the API server may ask for any time: whoever kept to a day would be deaf for a day.
+const LONGEST_RETRY: Duration = Duration::from_secs(60);
 /// The most bytes of one page of a list.
 const MAX_PAGE: usize = 256 << 20;
 /// The least room that is made.
@@ -51,6 +54,7 @@ impl Lines {
         let answer = answer.map_err(|_| RequestError::Silent(ANSWER))?;
         let answer = answer.map_err(RequestError::Connection)?;
         let status = answer.status();
+        let after = retry_after(answer.headers());
         let body = answer.into_body();
         let mut lines = Self { body, buffer: Wiped::default(), start: 0, searched: 0 };
         if status.is_success() {
@@ -59,7 +63,7 @@ impl Lines {
         // A 410 may hide in the explanation of another code.
         let said =
             lines.fill_to_end(MAX_STATUS).await.ok().and_then(|()| code(lines.buffer.read()));
-        Err(RequestError::from_code(said.unwrap_or(status.as_u16())))
+        Err(RequestError::from_code(said.unwrap_or(status.as_u16()), after))
     }
 
     /// The next line, without its end; nothing when there are no more.
@@ -129,6 +133,12 @@ impl Whole {
     pub(super) fn read(&self) -> &[u8] {
         self.0.read()
     }
+}
+
+/// For how long the server asks not to be asked again; API servers say seconds.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds).min(LONGEST_RETRY))
 }
 
 /// The code of a `Status`.

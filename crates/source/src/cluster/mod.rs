@@ -16,6 +16,7 @@ mod informer;
 mod lines;
 mod mirror;
 mod options;
+mod pulse;
 mod reader;
 mod references;
 mod shelf;

@@ -4,6 +4,7 @@ mod access;
 mod boundary;
 mod fake;
 mod lists;
+mod outage;
 mod secrets;
 
 use std::time::Duration;

@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -22,6 +23,8 @@ type Chunks = mpsc::UnboundedReceiver<Bytes>;
 /// What is answered to one request.
 enum Answer {
     Status(u16),
+    /// A status, and for how many seconds not to ask again.
+    Later(u16, u64),
     Chunks(Chunks),
 }
 
@@ -33,6 +36,8 @@ struct Script {
     asked: Vec<String>,
     /// Keeps streams open.
     open: Vec<Stream>,
+    /// Nothing connects.
+    away: bool,
 }
 
 /// A scripted API server.  What no script is for is empty, optional kinds are not there, and watches are silent.
@@ -69,6 +74,28 @@ impl Fake {
     /// The next request to `path` is answered with a status.
     pub(super) fn status(&self, path: &str, code: u16) {
         self.push(path, Answer::Status(code));
+    }
+
+    /// The next request to `path` is answered with a status, and not to ask again for so many seconds.
+    pub(super) fn later(&self, path: &str, code: u16, seconds: u64) {
+        self.push(path, Answer::Later(code, seconds));
+    }
+
+    /// The server ends, and every connection with it.
+    pub(super) fn goes_away(&self) {
+        let mut script = self.script();
+        script.away = true;
+        script.open.clear();
+    }
+
+    /// It is there again.
+    pub(super) fn comes_back(&self) {
+        self.script().away = false;
+    }
+
+    /// How many requests came so far.
+    pub(super) fn count(&self) -> usize {
+        self.script().asked.len()
     }
 
     /// The next request to `path` is answered bit by bit.
@@ -114,10 +141,13 @@ impl Fake {
     fn answer(
         &self,
         request: &Request<Body>,
-    ) -> Result<Response<UnsyncBoxBody<Bytes, Infallible>>, Infallible> {
+    ) -> io::Result<Response<UnsyncBoxBody<Bytes, Infallible>>> {
         let (path, query) = (request.uri().path(), request.uri().query().unwrap_or_default());
         let mut script = self.script();
         script.asked.push(request.uri().to_string());
+        if script.away {
+            return Err(io::ErrorKind::ConnectionRefused.into());
+        }
         let scripted = script.answers.get_mut(path).and_then(VecDeque::pop_front);
         let optional = ["referencegrants", "tenants", "hostclaims"];
         let answer = scripted.unwrap_or_else(|| {
@@ -133,9 +163,13 @@ impl Fake {
             script.open.push(stream);
             Answer::Chunks(receiver)
         });
+        let mut response = Response::builder();
+        if let Answer::Later(_, seconds) = &answer {
+            response = response.header("retry-after", *seconds);
+        }
         let (code, chunks) = match answer {
             Answer::Chunks(chunks) => (200, chunks),
-            Answer::Status(code) => {
+            Answer::Status(code) | Answer::Later(code, _) => {
                 let (sender, receiver) = mpsc::unbounded_channel();
                 Stream(sender).say(&format!(r#"{{"kind":"Status","code":{code}}}"#));
                 (code, receiver)
@@ -146,7 +180,7 @@ impl Fake {
             Some((Ok::<_, Infallible>(Frame::data(chunk)), chunks))
         });
         let body = StreamBody::new(frames).boxed_unsync();
-        Ok(Response::builder().status(code).body(body).expect("the code is one"))
+        Ok(response.status(code).body(body).expect("the code is one"))
     }
 }
 

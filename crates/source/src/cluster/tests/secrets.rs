@@ -203,6 +203,7 @@ async fn a_watch_of_one_secret_is_small() {
         outbox,
         fetcher: None,
         unread: None,
+        pace: crate::cluster::pulse::Pulse::new().pace(),
         state: Default::default(),
     };
     let bytes = size_of_val(&informer) + size_of_val(&informer.run());
