@@ -48,6 +48,7 @@ fn a_typo_is_refused_at_every_depth() {
         "logs: {general: {level: LOUD}}",
         "metrics: {prometheus: {serviceMonitor: {enable: true}}}",
         "providers: {kubernetesIngress: {enabled: sometimes}}",
+        "providers: {kubernetesIngress: {reportNodeInternalIps: true}}",
         "tenancy: {limits: {hostname: 10}}",
     ] {
         let rendered = helm.render_text(typo);
@@ -55,6 +56,20 @@ fn a_typo_is_refused_at_every_depth() {
         let said = String::from_utf8_lossy(&rendered.stderr);
         assert!(said.contains("schema"), "{typo}: {said}");
     }
+}
+
+#[test]
+fn addresses_of_nodes_and_of_a_named_service_exclude_each_other() {
+    let Some(helm) =
+        Helm::find("matrix::addresses_of_nodes_and_of_a_named_service_exclude_each_other")
+    else {
+        return;
+    };
+    let both = "providers: {kubernetesIngress: {reportNodeInternalIPs: true, publishedService: {pathOverride: a/b}}}";
+    let rendered = helm.render_text(both);
+    assert!(!rendered.status.success());
+    let said = String::from_utf8_lossy(&rendered.stderr);
+    assert!(said.contains("excludes publishedService.pathOverride"), "{said}");
 }
 
 #[test]

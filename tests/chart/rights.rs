@@ -36,7 +36,7 @@ fn reads_secrets(role: &Value) -> bool {
 
 #[test]
 fn no_cluster_role_reads_secrets_when_namespaces_are_listed() {
-    for case in ["seed", "tenants"] {
+    for case in ["seed", "tenants", "nodes"] {
         let cluster_roles = of_kind(case, "ClusterRole");
         assert_eq!(cluster_roles.len(), 1, "{case}");
         assert!(!cluster_roles.iter().any(reads_secrets), "{case}");
@@ -56,6 +56,26 @@ fn secrets_are_readable_in_the_listed_namespaces_only() {
 }
 
 #[test]
+fn nodes_are_readable_only_where_their_addresses_are_reported() {
+    for case in cases() {
+        let name = case.file_name().and_then(|name| name.to_str()).expect("a name");
+        let roles = [of_kind(name, "ClusterRole"), of_kind(name, "Role")].concat();
+        let rules = roles.iter().flat_map(|role| role["rules"].as_array().expect("rules"));
+        let about_nodes = |rule: &&Value| {
+            strings(&rule["resources"]).iter().any(|it| it.starts_with("nodes") || *it == "*")
+        };
+        let found: Vec<_> = rules.filter(about_nodes).collect();
+        if name != "nodes" {
+            assert!(found.is_empty(), "{name}: {found:?}");
+            continue;
+        }
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(strings(&found[0]["resources"]), ["nodes"]);
+        assert_eq!(strings(&found[0]["verbs"]), ["get", "list", "watch"]);
+    }
+}
+
+#[test]
 fn nothing_is_written_but_status_events_leases_and_claims() {
     const WRITTEN: [&str; 6] = [
         "ingresses/status",
@@ -65,7 +85,7 @@ fn nothing_is_written_but_status_events_leases_and_claims() {
         "events",
         "leases",
     ];
-    for case in ["default", "seed", "tenants", "cluster", "everything"] {
+    for case in ["default", "seed", "tenants", "nodes", "cluster", "everything"] {
         for role in [of_kind(case, "ClusterRole"), of_kind(case, "Role")].concat() {
             for rule in role["rules"].as_array().expect("rules") {
                 let writes = strings(&rule["verbs"])
