@@ -36,6 +36,7 @@ mod request_loops;
 mod request_target;
 mod requests_in_flight;
 mod sni_a_host_b;
+mod stalled_clients;
 mod ticket_from_other_tenant;
 mod transfer_ends_exchanges;
 mod unknown_names;

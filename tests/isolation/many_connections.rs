@@ -33,7 +33,8 @@ fn counted(edge: &Edge, series: &str) -> u64 {
     line.and_then(|number| number.parse().ok()).unwrap_or_else(|| panic!("{series}: {text}"))
 }
 
-fn shed(edge: &Edge, reason: &str) -> u64 {
+/// How many connections had to give their places away, for this reason.
+pub(crate) fn shed(edge: &Edge, reason: &str) -> u64 {
     counted(edge, &format!("postern_connections_shed_total{{reason=\"{reason}\"}}"))
 }
 

@@ -50,6 +50,7 @@ impl EdgeBuilder {
             },
             connections: postern_serve::Connections::default(),
             requests_in_flight: postern_serve::RequestsInFlight::default(),
+            stalled_after: postern_serve::STALLED_AFTER,
             grace_timeout: Duration::from_secs(5),
             access_log: None,
         };

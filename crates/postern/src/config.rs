@@ -85,6 +85,7 @@ impl Config {
             upstream: upstream(&reader)?,
             connections: connections(&reader)?,
             requests_in_flight: requests_in_flight(&reader, settings.tenancy)?,
+            stalled_after: postern_serve::STALLED_AFTER,
             grace_timeout: entry_points.grace,
             access_log: access_log(&reader)?,
         };

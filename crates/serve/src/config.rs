@@ -22,11 +22,17 @@ pub struct EdgeConfig {
     pub connections: Connections,
     /// How many requests a tenant may have in flight whose Tenant object does not say.
     pub requests_in_flight: RequestsInFlight,
+    /// A request whose client has moved nothing for so long gives its place up when there is none for another: no key of
+    /// the configuration, since it changes nothing as long as there are places.
+    pub stalled_after: Duration,
     /// How long open requests may go on after SIGTERM (`transport.lifeCycle.graceTimeOut`, 10 s).
     pub grace_timeout: Duration,
     /// Access log, off by default: its format, and its file (standard output when absent).
     pub access_log: Option<(AccessLogFormat, Option<PathBuf>)>,
 }
+
+/// What [`EdgeConfig::stalled_after`] should be: browsers and scripts that are slow move something in that time.
+pub const STALLED_AFTER: Duration = Duration::from_secs(10);
 
 /// `limits.connections`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

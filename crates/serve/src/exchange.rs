@@ -17,6 +17,7 @@ use crate::held_head::HeldHead;
 use crate::in_flight::Place;
 use crate::metrics::Upstream;
 use crate::respond::Answer;
+use crate::roster::Watch;
 
 pub(crate) use tenure::{Tenure, Tenures};
 
@@ -97,12 +98,23 @@ impl Exchange {
         let config = &self.connection.worker.config;
         let limit = admission.limits().requests_in_flight;
         if let Some(limit) = limit.or(config.requests_in_flight.limit()) {
-            let place = runtime.places.enter(limit, config.workers);
+            let place = runtime.places.enter(limit, config.workers).or_else(|| {
+                // Its place is free in the next turn; until then there is one more.
+                let ended =
+                    limit > 0 && self.connection.worker.roster.end_stalled(&runtime.stalled);
+                ended.then(|| runtime.places.exceed())
+            });
             self.place = Some(place.ok_or(Refusal::TooManyRequests)?);
         }
         let head = HeldHead::new(bytes, &self.connection, runtime);
         self.head = Some(head.ok_or(Refusal::TooManyRequests)?);
         Ok(())
+    }
+
+    /// What notes since when it waits for its client; nothing before it has a tenant.
+    pub(crate) fn watch(&self) -> Option<Watch> {
+        let runtime = self.admitted.as_ref()?.runtime.clone();
+        Some(Watch::new(self.connection.seat.clone(), runtime))
     }
 
     /// Notes to which addresses it goes, where its backend has a name only.

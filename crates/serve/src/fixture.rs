@@ -180,6 +180,7 @@ pub(crate) fn config() -> EdgeConfig {
         upstream: UpstreamConfig::default(),
         connections: Connections::Unlimited,
         requests_in_flight: RequestsInFlight::default(),
+        stalled_after: crate::config::STALLED_AFTER,
         grace_timeout: Duration::from_secs(10),
         access_log: None,
     }

@@ -3,7 +3,8 @@
 //! that other tenants need as well, so a tenant has a limit (I6).
 //!
 //! Workers take places from the tenant's common number in batches, so that requests under a large limit touch no memory
-//! that another thread writes.  The limit is never exceeded; a worker may hold back a few percent of it.
+//! that another thread writes.  The limit is never exceeded, but by a request whose place another leaves in the same
+//! turn of the loop; a worker may hold back a few percent of it.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -82,6 +83,14 @@ impl Places {
         }
         self.used.set(used + 1);
         Some(Place(self.clone()))
+    }
+
+    /// A place in addition to all, for who gets one that another is about to leave.
+    pub(crate) fn exceed(self: &Rc<Self>) -> Place {
+        self.taken.fetch_add(1, Ordering::Relaxed);
+        self.lent.set(self.lent.get() + 1);
+        self.used.set(self.used.get() + 1);
+        Place(self.clone())
     }
 
     /// Gives back what no request uses: a worker that has nothing to do, or a limit that fell, keeps no places from the

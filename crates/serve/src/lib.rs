@@ -47,7 +47,7 @@ mod worker;
 pub use access_log::LogError;
 pub use config::{
     AccessLogFormat, Connections, EdgeConfig, EntryPointConfig, ForwardedHeaders, HttpLimits,
-    RequestsInFlight, Timeouts, UpstreamConfig,
+    RequestsInFlight, STALLED_AFTER, Timeouts, UpstreamConfig,
 };
 pub use edge::{Edge, StartError};
 pub use metrics::Metrics;

@@ -9,10 +9,11 @@
 //! 2. of the peer of whom most connections wait, the one that has waited longest.
 //!
 //! A peer that holds more than a quarter of the places is first in both, so that one stranger pays for what it opens and
-//! nobody else does.  A connection with a request in flight stays; see `Stalls` for the exception.
+//! nobody else does.  A connection with a request in flight stays, as long as its client takes the answer: see `stalls`.
 
 mod list;
 mod rows;
+mod stalls;
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
@@ -21,20 +22,26 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use pin_project_lite::pin_project;
 
 use crate::clock::Clock;
 use crate::metrics::{Shed, WorkerCounters};
 use rows::{Rows, State};
+use stalls::Stalls;
+
+pub(crate) use stalls::{Stalled, Watch};
 
 /// See the module.
 pub(crate) struct Roster {
     /// How many connections there may be; as many as come if there is no limit.
     places: Option<usize>,
+    /// For how long nothing must have moved in a request that has to give its place up.
+    stalled_after: Duration,
     counters: Arc<WorkerCounters>,
     rows: RefCell<Rows>,
+    stalls: RefCell<Stalls>,
 }
 
 /// A connection's place.  Whoever serves the connection says here what it does.
@@ -53,8 +60,13 @@ pub(crate) struct Seated(Rc<Seat>);
 
 impl Roster {
     /// Nobody is there yet.
-    pub(crate) fn new(places: Option<usize>, counters: Arc<WorkerCounters>) -> Rc<Self> {
-        Rc::new(Self { places, counters, rows: RefCell::default() })
+    pub(crate) fn new(
+        places: Option<usize>,
+        stalled_after: Duration,
+        counters: Arc<WorkerCounters>,
+    ) -> Rc<Self> {
+        let (rows, stalls) = (RefCell::default(), RefCell::default());
+        Rc::new(Self { places, stalled_after, counters, rows, stalls })
     }
 
     /// A place for a connection of `peer`, which is nobody for a connection that comes through a trusted proxy and may
@@ -91,11 +103,31 @@ impl Roster {
     fn make_room_at(&self, now: Instant) -> bool {
         let mut rows = self.rows.borrow_mut();
         let places = self.places.unwrap_or(rows.open());
-        let Some(victim) = rows.victim(places, now) else { return false };
+        let Some(victim) = rows.victim(places, now) else {
+            drop(rows);
+            return self.end_stalled_at(None, now);
+        };
         let (state, seat) = rows.evict(victim);
         drop(rows);
         self.counters.shed(if state == State::Silent { Shed::Silent } else { Shed::Idle });
         seat.iter().for_each(|seat| seat.wake());
+        true
+    }
+
+    /// Closes the connection of the request of a tenant that has waited for its client for longest, in the next turn of
+    /// the loop; false if none has for long enough.
+    pub(crate) fn end_stalled(&self, of: &Stalled) -> bool {
+        self.end_stalled_at(Some(of), Clock.now())
+    }
+
+    fn end_stalled_at(&self, of: Option<&Stalled>, now: Instant) -> bool {
+        let longest = self.stalls.borrow_mut().take_longest(of, self.stalled_after, now);
+        let Some(seat) = longest else { return false };
+        if let Some(row) = seat.row.get() {
+            let _seat = self.rows.borrow_mut().evict(row);
+        }
+        self.counters.shed(Shed::Stalled);
+        seat.wake();
         true
     }
 }

@@ -18,6 +18,7 @@ use crate::in_flight::{InFlight, Places};
 use crate::metrics::{Metrics, TenantCounters};
 use crate::pool::{OfAll, Pool};
 use crate::resolve_name::Names;
+use crate::roster::Stalled;
 
 /// One tenant's state on one worker.
 pub(crate) struct TenantRuntime {
@@ -27,6 +28,8 @@ pub(crate) struct TenantRuntime {
     pub(crate) counters: Arc<TenantCounters>,
     /// Its requests in flight.
     pub(crate) places: Rc<Places>,
+    /// Those of them that wait for their clients.
+    pub(crate) stalled: Stalled,
     /// Bytes of heads of its requests that wait for an answer.
     pub(crate) heads: Cell<usize>,
     /// Its TLS towards its backends: sessions are never shared with another tenant.
@@ -54,6 +57,7 @@ impl TenantRuntime {
             scope: admission.scope().clone(),
             counters,
             places,
+            stalled: Stalled::default(),
             heads: Cell::default(),
             backend_tls: BackendTls::default(),
             pool: Pool::new(idle),

@@ -68,6 +68,7 @@ impl Worker {
     pub(crate) fn new(shared: Shared, access_log: Option<AccessLog>) -> Rc<Self> {
         let Shared { config, published, metrics, tickets, in_flight } = shared;
         let counters = metrics.register_worker();
+        let stalled_after = config.stalled_after;
         let places = config.connections.of_a_worker(config.workers);
         Rc::new(Self {
             config,
@@ -75,7 +76,7 @@ impl Worker {
             runtimes: Runtimes::new(metrics, in_flight),
             clock: Clock,
             drain: Drain::default(),
-            roster: Roster::new(places, counters.clone()),
+            roster: Roster::new(places, stalled_after, counters.clone()),
             counters,
             connections: Connections::default(),
             tenures: Tenures::default(),

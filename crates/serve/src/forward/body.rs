@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The bodies that pass: concrete types, so that no piece of them is boxed.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -16,6 +16,7 @@ use super::error::ForwardError;
 use super::http1::Call;
 use super::http2::Lease;
 use crate::http::h1::pipe::Pipe;
+use crate::roster::Watch;
 
 /// The body of a request on its way to a backend.
 pub(crate) enum RequestBody {
@@ -69,12 +70,32 @@ pub(crate) struct Upload {
 }
 
 /// What is seen of a request's body, by whoever answers it.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Progress {
     /// Bytes that were taken.
     pub(crate) bytes: Cell<u64>,
     /// Whether the answer has begun.
     pub(crate) is_answered: Cell<bool>,
+    watch: RefCell<Option<Watch>>,
+}
+
+impl Progress {
+    /// From now on, it is noted since when the client is waited for.
+    pub(crate) fn watch(&self, watch: Option<Watch>) {
+        self.watch.replace(watch);
+    }
+
+    fn waits(&self, waits: bool) {
+        if let Some(watch) = &mut *self.watch.borrow_mut() {
+            watch.note((waits && !self.is_answered.get()).then_some(self.bytes.get()));
+        }
+    }
+
+    /// Notes that the answer has begun: from now on, silence may be what the two have agreed upon.
+    pub(crate) fn answered(&self) {
+        self.is_answered.set(true);
+        self.watch(None);
+    }
 }
 
 impl Upload {
@@ -104,13 +125,17 @@ impl Body for Upload {
         match Pin::new(&mut this.body).poll_frame(cx) {
             Poll::Ready(frame) => {
                 this.late = None;
+                this.progress.waits(false);
                 if let Some(Ok(frame)) = &frame {
                     let length = frame.data_ref().map_or(0, |data| data.len() as u64);
                     this.progress.bytes.set(this.progress.bytes.get() + length);
                 }
                 Poll::Ready(frame.map(|frame| frame.map_err(|_| ForwardError::Client)))
             }
-            Poll::Pending => this.poll_late(cx).map(|()| Some(Err(ForwardError::ClientTimedOut))),
+            Poll::Pending => {
+                this.progress.waits(true);
+                this.poll_late(cx).map(|()| Some(Err(ForwardError::ClientTimedOut)))
+            }
         }
     }
 

@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::exchange::Exchange;
+use crate::roster::Watch;
 
 /// The most bytes that are read at once, and so the most that a direction keeps.
 const SCRATCH: usize = 16 * 1024;
@@ -46,7 +47,8 @@ where
 {
     let Some(tenure) = exchange.tenure() else { return Err(io::ErrorKind::NotConnected.into()) };
     let half_closed = exchange.connection().config.timeouts.idle;
-    let carried = tenure.hold(pin!(tunnel(client, backend, half_closed))).await;
+    let watch = exchange.watch();
+    let carried = tenure.hold(pin!(tunnel(client, backend, half_closed, watch))).await;
     carried.unwrap_or_else(|| Err(io::ErrorKind::ConnectionAborted.into()))
 }
 
@@ -55,11 +57,17 @@ where
 /// A quiet tunnel lives on for as long as both sides keep it (as in Traefik; WebSockets are quiet most of the time).
 /// Once one side has closed, the other must move within `half_closed`, so that nobody can leave halves behind; zero
 /// means no limit.
-async fn tunnel<C, B>(client: C, backend: B, half_closed: Duration) -> io::Result<Carried>
+async fn tunnel<C, B>(
+    client: C,
+    backend: B,
+    half_closed: Duration,
+    watch: Option<Watch>,
+) -> io::Result<Carried>
 where
     C: AsyncRead + AsyncWrite + Unpin,
     B: AsyncRead + AsyncWrite + Unpin,
 {
+    let mut watch = watch;
     let mut client = client;
     let mut backend = backend;
     let mut up = Direction::default();
@@ -68,6 +76,9 @@ where
     poll_fn(|cx| {
         let to_backend = up.poll(cx, Pin::new(&mut client), Pin::new(&mut backend))?;
         let to_client = down.poll(cx, Pin::new(&mut backend), Pin::new(&mut client))?;
+        if let Some(watch) = &mut watch {
+            watch.note((!down.kept.is_empty()).then_some(down.carried));
+        }
         if to_backend.is_ready() && to_client.is_ready() {
             return Poll::Ready(Ok(Carried { up: up.carried, down: down.carried }));
         }
@@ -203,7 +214,7 @@ mod tests {
     async fn bytes_go_both_ways_and_each_half_closes_on_its_own() {
         let (mut client, near) = duplex(64);
         let (far, mut backend) = duplex(64);
-        let run = tunnel(near, far, Duration::ZERO);
+        let run = tunnel(near, far, Duration::ZERO, None);
         let ends = async {
             client.write_all(b"hello").await.unwrap();
             client.shutdown().await.unwrap();
@@ -224,7 +235,7 @@ mod tests {
     async fn a_slow_reader_holds_the_writer_back() {
         let (mut client, near) = duplex(1024);
         let (far, backend) = duplex(1024);
-        let mut run = pin!(tunnel(near, far, Duration::ZERO));
+        let mut run = pin!(tunnel(near, far, Duration::ZERO, None));
         let mut taken = 0_usize;
         poll_fn(|cx| {
             loop {
@@ -245,7 +256,7 @@ mod tests {
         let (mut client, near) = duplex(64);
         let (far, _backend) = duplex(64);
         client.shutdown().await.unwrap();
-        let end = tunnel(near, far, Duration::from_secs(3)).await.unwrap_err();
+        let end = tunnel(near, far, Duration::from_secs(3), None).await.unwrap_err();
         assert_eq!(end.kind(), io::ErrorKind::TimedOut);
     }
 }

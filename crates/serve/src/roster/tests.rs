@@ -6,10 +6,13 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use postern_model::Host;
 use proptest::prelude::*;
 
 use super::rows::{Address, PATIENCE};
 use super::*;
+use crate::config::STALLED_AFTER;
+use crate::fixture::{self, Site};
 
 const STRANGER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
@@ -27,7 +30,7 @@ struct Room {
 impl Room {
     fn new(places: usize) -> Self {
         let metrics = crate::metrics::Metrics::new([]);
-        let roster = Roster::new(Some(places), metrics.register_worker());
+        let roster = Roster::new(Some(places), STALLED_AFTER, metrics.register_worker());
         Self { roster, now: Instant::now(), seats: Vec::new() }
     }
 
@@ -153,9 +156,9 @@ fn a_request_in_flight_keeps_its_connection() {
 
 #[test]
 fn the_task_of_whoever_goes_ends_in_the_next_turn() {
-    crate::fixture::on_a_worker(async {
+    fixture::on_a_worker(async {
         let metrics = crate::metrics::Metrics::new([]);
-        let roster = Roster::new(Some(1), metrics.register_worker());
+        let roster = Roster::new(Some(1), STALLED_AFTER, metrics.register_worker());
         let held = Rc::new(());
         let seated = roster.seat(guest(1)).unwrap();
         let holds = held.clone();
@@ -170,6 +173,34 @@ fn the_task_of_whoever_goes_ends_in_the_next_turn() {
         assert!(!newcomer.seat().is_evicted());
         assert_eq!(roster.rows.borrow().open(), 1);
     });
+}
+
+#[test]
+fn who_waits_for_its_client_gives_way_after_a_while_and_only_then() {
+    let shared = fixture::shared(&[Site::new("acme", "a.example")]);
+    let worker = fixture::worker_at_rest(&shared);
+    let admission = shared.published.load().admit(&Host::parse("a.example").unwrap()).unwrap();
+    let runtime = worker.runtimes.of(&admission);
+    let seats = [1, 2].map(|number| worker.roster.seat(guest(number)).unwrap());
+    seats.iter().for_each(|seat| seat.0.busy());
+    let watch = |seat: &Seated| Watch::new(seat.0.clone(), runtime.clone());
+    // Two of the first connection, one of the second.
+    let [mut one, mut two, mut three] = [&seats[0], &seats[0], &seats[1]].map(watch);
+    [&mut one, &mut two, &mut three].into_iter().for_each(|watch| watch.note(Some(1)));
+    let ends =
+        |after: Duration| worker.roster.end_stalled_at(Some(&runtime.stalled), Clock.now() + after);
+    assert!(!ends(STALLED_AFTER / 2));
+    assert!(ends(STALLED_AFTER + PATIENCE));
+    assert!(seats[0].0.is_evicted() && !seats[1].0.is_evicted());
+    // It does not wait any more, and the first connection goes already.
+    three.note(None);
+    assert!(!ends(STALLED_AFTER + PATIENCE));
+    three.note(Some(2));
+    assert!(worker.roster.make_room_at(Clock.now() + STALLED_AFTER + PATIENCE));
+    assert!(seats[1].0.is_evicted());
+    drop((one, two, three));
+    assert!(!ends(STALLED_AFTER + PATIENCE));
+    assert_eq!(worker.counters.shed_for(Shed::Stalled), 2);
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -27,6 +27,7 @@ use crate::forward::{ForwardError, RequestBody, http2};
 use crate::forwarded::Claims;
 use crate::http::fields::{Managed, Role, role};
 use crate::respond::Answer;
+use crate::roster::Watch;
 
 /// A request's head as an `http` message, whose URI is its path alone and whose Host field its authority.
 pub(crate) fn request(
@@ -83,7 +84,10 @@ pub(crate) async fn forward(
     let draining = exchange.connection().worker.drain.has_begun();
     let Client { wire, deadline } = client;
     let (source, body) = body(&shape.body);
-    let mut sides = Sides { wire, deadline, body: &mut shape.body, source, moved: 0, waits: false };
+    // A backend of HTTP/2 may answer before it has the body, and a client may wait for its 100.
+    let watch = exchange.watch().filter(|_| !shape.expects_continue);
+    let body_of = &mut shape.body;
+    let mut sides = Sides { wire, deadline, body: body_of, source, moved: 0, waits: false, watch };
     let answered = {
         let mut sending: Pin<Box<dyn Future<Output = _>>> =
             Box::pin(http2::send(exchange, request.map(|()| body)));
@@ -91,6 +95,7 @@ pub(crate) async fn forward(
             if let Poll::Ready(end) = sides.poll_request(cx, read) {
                 return Poll::Ready(Err(end));
             }
+            sides.watch(sides.waits);
             sending.as_mut().poll(cx).map(Ok)
         })
         .await
@@ -104,6 +109,7 @@ pub(crate) async fn forward(
         Ok(Ok(response)) => response,
     };
     sides.moved = 0;
+    sides.waits = false;
     let keep_alive = shape.keep_alive && !draining;
     let (response, (answer, lease)) = {
         let (parts, body) = response.into_parts();
@@ -120,7 +126,9 @@ pub(crate) async fn forward(
         if let Poll::Ready(end) = sides.poll_request(cx, read) {
             return Poll::Ready(if end == End::ClientGone { end } else { End::Cut });
         }
-        relay.poll(cx, &mut sides, (&mut sent, write))
+        let polled = relay.poll(cx, &mut sides, (&mut sent, write));
+        sides.watch(!sides.wire.outbox.is_empty());
+        polled
     });
     let end = end.await;
     drop(lease);
@@ -152,12 +160,20 @@ struct Sides<'a> {
     source: Option<Source>,
     moved: u64,
     waits: bool,
+    watch: Option<Watch>,
 }
 
 /// The most bytes of one piece.
 const PIECE: usize = 16 * 1024;
 
 impl Sides<'_> {
+    /// Notes whether the client is waited for.
+    fn watch(&mut self, waits: bool) {
+        if let Some(watch) = &mut self.watch {
+            watch.note(waits.then_some(self.wire.written + self.moved));
+        }
+    }
+
     /// Moves the request's body.  Ready only if the exchange cannot go on.
     fn poll_request(&mut self, cx: &mut Context<'_>, within: std::time::Duration) -> Poll<End> {
         loop {

@@ -17,6 +17,7 @@ use super::response::ResponseHead;
 use super::wire::Wire;
 use crate::buffer::Buffer;
 use crate::exchange::Exchange;
+use crate::roster::Watch;
 
 /// The most bytes of an answer's head.
 const MAX_HEAD: usize = 256 * 1024;
@@ -92,6 +93,8 @@ struct State {
     reusable: bool,
     keep_alive: bool,
     got_bytes: bool,
+    /// Since when the client is waited for, once it was.
+    watch: Option<Watch>,
 }
 
 impl<'a> Relay<'a> {
@@ -113,6 +116,7 @@ impl<'a> Relay<'a> {
             reusable: false,
             keep_alive: false,
             got_bytes: false,
+            watch: None,
         };
         Self { client, upstream, deadline, exchange, plan, state }
     }
@@ -130,6 +134,7 @@ impl<'a> Relay<'a> {
             }
         }
         self.rest();
+        self.watch();
         ready!(self.poll_deadline(cx));
         Poll::Ready(self.timed_out())
     }
@@ -349,8 +354,33 @@ impl<'a> Relay<'a> {
         self.deadline.poll(cx)
     }
 
+    /// Notes since when the client has moved nothing that is waited for.  Silence after the answer has begun, or before a
+    /// backend has said 100, may be what the two have agreed upon.
+    fn watch(&mut self) {
+        let waits = match self.wait() {
+            Wait::Client => true,
+            Wait::Request => {
+                let asks_first = self.plan.shape.expects_continue && !self.state.continued;
+                !self.has_begun_answer() && !asks_first
+            }
+            Wait::Nothing | Wait::Head => false,
+        };
+        if waits && self.state.watch.is_none() {
+            self.state.watch = self.exchange.watch();
+        }
+        if let Some(watch) = &mut self.state.watch {
+            let moved = self.client.written + self.exchange.request_bytes;
+            watch.note(waits.then_some(moved));
+        }
+    }
+
     fn waits_for(&self) -> Wait {
-        let wait = if !self.client.outbox.is_empty() {
+        let wait = self.wait();
+        if self.limit(wait) == Duration::ZERO { Wait::Nothing } else { wait }
+    }
+
+    fn wait(&self) -> Wait {
+        if !self.client.outbox.is_empty() {
             Wait::Client
         } else if self.upstream.outbox.is_empty()
             && !self.plan.shape.body.is_over()
@@ -361,8 +391,7 @@ impl<'a> Relay<'a> {
             Wait::Head
         } else {
             Wait::Nothing
-        };
-        if self.limit(wait) == Duration::ZERO { Wait::Nothing } else { wait }
+        }
     }
 
     fn limit(&self, wait: Wait) -> Duration {

@@ -10,7 +10,8 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::header::{
-    CONTENT_TYPE, HeaderName, HeaderValue, REFERER, RETRY_AFTER, USER_AGENT, X_CONTENT_TYPE_OPTIONS,
+    CONTENT_TYPE, EXPECT, HeaderName, HeaderValue, REFERER, RETRY_AFTER, USER_AGENT,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, Version};
@@ -32,6 +33,7 @@ use crate::forwarded::Arrival;
 use crate::hops;
 use crate::http::h1::response::Asked;
 use crate::respond::Answer;
+use crate::roster::Watch;
 
 /// Answers one request.  Being dropped, because the client reset the stream, it cancels what it has begun.
 pub(super) async fn answer(
@@ -60,7 +62,7 @@ pub(super) async fn answer(
             Err(answer) => Err(answer),
         }
     } else {
-        forward(&mut exchange, &parts, body).await
+        forward(&mut exchange, &parts, body, progress.as_deref()).await
     };
     let response = match response {
         Ok(response) => response,
@@ -74,9 +76,9 @@ pub(super) async fn answer(
     };
     stream.answered();
     if let Some(progress) = &progress {
-        progress.is_answered.set(true);
+        progress.answered();
     }
-    let report = Some(Report { exchange, progress, stream });
+    let report = Some(Report { exchange, progress, stream, watch: None });
     Ok(response.map(|body| Answered { body, report }))
 }
 
@@ -98,12 +100,16 @@ async fn forward(
     exchange: &mut Exchange,
     parts: &Parts,
     body: RequestBody,
+    progress: Option<&Progress>,
 ) -> Result<Response<AnswerBody>, Answer> {
     request::check_size(parts)?;
     let connection = exchange.connection().clone();
     let authority = request::authority(parts)?;
     let request_target = request::target(parts.uri.path_and_query())?;
     let backend = aim(exchange, authority, &request_target, &parts.headers)?;
+    if let Some(progress) = progress.filter(|_| !parts.headers.contains_key(EXPECT)) {
+        progress.watch(exchange.watch());
+    }
     let head = Head {
         method: &parts.method,
         target: &request_target,
@@ -195,6 +201,20 @@ struct Report {
     exchange: Exchange,
     progress: Option<Rc<Progress>>,
     stream: OpenStream,
+    /// Since when the client is waited for, once it was.
+    watch: Option<Watch>,
+}
+
+impl Report {
+    /// Notes whether the client is waited for.
+    fn watch(&mut self, waits: bool) {
+        if waits && self.watch.is_none() {
+            self.watch = self.exchange.watch();
+        }
+        if let Some(watch) = &mut self.watch {
+            watch.note(waits.then_some(self.exchange.response_bytes));
+        }
+    }
 }
 
 impl Drop for Report {
@@ -212,6 +232,7 @@ impl Body for Answered {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, ForwardError>>> {
         let frame = Pin::new(&mut self.body).poll_frame(cx);
+        let is_last = self.body.is_end_stream();
         if let Some(report) = &mut self.report {
             // hyper asks for the next piece when it has got rid of the last.
             let piece = match &frame {
@@ -220,6 +241,7 @@ impl Body for Answered {
             };
             report.stream.holds(piece.is_some());
             report.exchange.response_bytes += piece.map_or(0, |data| data.len() as u64);
+            report.watch(piece.is_some() && !is_last);
         }
         frame
     }
