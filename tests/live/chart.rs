@@ -8,7 +8,8 @@ use crate::client::{Outcome, get_at};
 use crate::cluster::{Cluster, PATIENCE, eventually, root};
 use crate::yaml::{documents, ingress, tenant};
 
-fn chart() -> String {
+/// Where the chart lies.
+pub(crate) fn chart() -> String {
     root().join("deploy/charts/postern").display().to_string()
 }
 
@@ -27,7 +28,8 @@ async fn pods(cluster: &Cluster, namespace: &str) -> Vec<SocketAddr> {
     addresses.map(|address| SocketAddr::new(address, 8000)).collect()
 }
 
-async fn serves(cluster: &Cluster, namespace: &str, host: &str, wanted: &Outcome) {
+/// Waits until every Pod of an installation answers for a host like this.
+pub(crate) async fn serves(cluster: &Cluster, namespace: &str, host: &str, wanted: &Outcome) {
     eventually(&format!("every Pod answers {host} with {wanted}"), PATIENCE, async || {
         let pods = pods(cluster, namespace).await;
         let mut right = 0;
@@ -47,7 +49,8 @@ async fn rights(cluster: &Cluster, account: &str, namespace: Option<&str>) -> St
     cluster.kubectl(&arguments).await
 }
 
-async fn may(cluster: &Cluster, account: &str, what: &[&str]) -> bool {
+/// Whether an account may do that.
+pub(crate) async fn may(cluster: &Cluster, account: &str, what: &[&str]) -> bool {
     let who = format!("--as=system:serviceaccount:{account}");
     cluster.try_kubectl(&[&["auth", "can-i"], what, &[&*who]].concat()).await.is_ok()
 }

@@ -18,6 +18,7 @@ mod grant;
 mod hijack;
 mod inside;
 mod load;
+mod nodes;
 mod outage;
 mod postern;
 mod relay;
