@@ -23,6 +23,7 @@ mod outage;
 mod postern;
 mod relay;
 mod replicas;
+mod restore;
 mod revocation;
 mod status;
 mod transfer;
