@@ -16,6 +16,17 @@ const HOST: &str = "shop.noded.example";
 /// What kubectl calls the Pods of the chart.
 const PODS: &str = "--selector=app.kubernetes.io/name=postern";
 
+const RIGHT: &str = "apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: noded-by-hand}
+rules: [{apiGroups: [\"\"], resources: [nodes], verbs: [get, list, watch]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: noded-by-hand}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: noded-by-hand}
+subjects: [{kind: ServiceAccount, name: noded-postern, namespace: noded-system}]";
+
 /// Installs or upgrades the chart; `reports` are the lines that ask for the addresses.
 async fn install(cluster: &Cluster, reports: &str) {
     let file = cluster.state().join("noded.yaml");
@@ -70,6 +81,11 @@ async fn ingresses_have_the_addresses_of_nodes_with_the_right_to_read_them() {
         log.lines().any(|line| line.contains("AccessNotGranted") && line.contains("Node objects"))
     })
     .await;
+
+    // Granted by hand, it goes on by itself.
+    cluster.apply(RIGHT).await;
+    follows(&cluster, 1).await;
+    cluster.kubectl(&["delete", "clusterrolebinding,clusterrole", "noded-by-hand"]).await;
 
     install(&cluster, "    reportNodeInternalIPs: true").await;
     for verb in ["get", "list", "watch"] {

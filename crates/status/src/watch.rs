@@ -19,6 +19,8 @@ use crate::view::{Key, Watched};
 const PAGE: u32 = 500;
 /// A watch that says nothing for so long is dead; the server ends it after 290 s by itself.
 const SILENCE: Duration = Duration::from_secs(330);
+/// How often it is looked at least whether access was granted meanwhile.
+const DENIED: Duration = Duration::from_secs(10);
 
 /// What has happened to objects of one kind.
 #[derive(Debug)]
@@ -62,9 +64,11 @@ pub(crate) async fn follow_and<K>(
         if changes.is_closed() {
             return;
         }
-        if ended.is_err() {
+        if let Err(error) = &ended {
             tell(&ended);
-            tokio::time::sleep(call::pause(failures)).await;
+            let pause = call::pause(failures);
+            let is_denied = matches!(error, CallError::Forbidden { .. });
+            tokio::time::sleep(if is_denied { pause.min(DENIED) } else { pause }).await;
             failures += 1;
         }
     }
