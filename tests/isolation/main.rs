@@ -37,6 +37,7 @@ mod request_target;
 mod requests_in_flight;
 mod sni_a_host_b;
 mod stalled_clients;
+mod tenant_connections;
 mod ticket_from_other_tenant;
 mod transfer_ends_exchanges;
 mod unknown_names;

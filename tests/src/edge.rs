@@ -49,6 +49,7 @@ impl EdgeBuilder {
                 ..UpstreamConfig::default()
             },
             connections: postern_serve::Connections::default(),
+            tenant_connections: postern_serve::Connections::default(),
             requests_in_flight: postern_serve::RequestsInFlight::default(),
             stalled_after: postern_serve::STALLED_AFTER,
             grace_timeout: Duration::from_secs(5),

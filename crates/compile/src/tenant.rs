@@ -166,6 +166,7 @@ impl Tenant {
             max_routes: spec.and_then(|spec| spec.max_routes).or(terms.max_routes()),
             limits: TenantLimits {
                 requests_in_flight: spec.and_then(|spec| spec.max_requests_in_flight),
+                connections: spec.and_then(|spec| spec.max_connections),
             },
             excess: BTreeSet::new(),
             total: 0,

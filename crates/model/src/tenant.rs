@@ -68,6 +68,8 @@ pub struct TenantSpec {
     pub max_routes: Option<u32>,
     /// The most requests in flight; none: the installation's limit.
     pub max_requests_in_flight: Option<u32>,
+    /// The most client connections; none: the installation's limit.
+    pub max_connections: Option<u32>,
     /// The most hostnames that it holds claims to; none: the installation's limit.
     pub max_hosts: Option<u32>,
     /// The UIDs of its namespaces when they were seen first (`status.namespaces`): a namespace that was deleted and

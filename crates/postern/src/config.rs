@@ -83,7 +83,8 @@ impl Config {
             workers: workers(&reader)?,
             entry_points: entry_points.served,
             upstream: upstream(&reader)?,
-            connections: connections(&reader)?,
+            connections: connections(&reader, &keys::CONNECTIONS)?,
+            tenant_connections: tenant_connections(&reader, settings.tenancy)?,
             requests_in_flight: requests_in_flight(&reader, settings.tenancy)?,
             stalled_after: postern_serve::STALLED_AFTER,
             grace_timeout: entry_points.grace,
@@ -173,11 +174,22 @@ fn upstream(reader: &Reader<'_>) -> Result<UpstreamConfig, ConfigError> {
     })
 }
 
-fn connections(reader: &Reader<'_>) -> Result<Connections, ConfigError> {
-    if !reader.is_written(&keys::CONNECTIONS) {
+fn tenant_connections(
+    reader: &Reader<'_>,
+    tenancy: TenancyMode,
+) -> Result<Connections, ConfigError> {
+    if tenancy == TenancyMode::Off && !reader.is_written(&keys::TENANCY_CONNECTIONS) {
+        // A single tenant takes nothing from anybody.
+        return Ok(Connections::Unlimited);
+    }
+    connections(reader, &keys::TENANCY_CONNECTIONS)
+}
+
+fn connections(reader: &Reader<'_>, key: &'static Key) -> Result<Connections, ConfigError> {
+    if !reader.is_written(key) {
         return Ok(Connections::Fitting);
     }
-    reader.parse(&keys::CONNECTIONS, |text| {
+    reader.parse(key, |text| {
         Ok(match value::count(text)? {
             0 => Connections::Unlimited,
             limit => Connections::AtMost(limit),

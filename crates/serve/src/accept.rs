@@ -65,7 +65,7 @@ async fn secured(
 ) {
     let Accepted { stream, addresses, entry_point } = accepted;
     // Boxed, because the task lives as long as the connection, and a handshake needs kilobytes.
-    let shaking = Box::pin(handshake::run(&worker, entry_point, stream, deadline));
+    let shaking = Box::pin(handshake::run(&worker, entry_point, (stream, &counted.seat), deadline));
     let Some(secured) = shaking.await else { return };
     let spoken = secured.spoken();
     let admission = Some(secured.admission);

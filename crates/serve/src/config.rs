@@ -20,6 +20,8 @@ pub struct EdgeConfig {
     pub upstream: UpstreamConfig,
     /// How many client connections may be open, over all workers.
     pub connections: Connections,
+    /// How many of them may have been admitted to a tenant whose Tenant object does not say.
+    pub tenant_connections: Connections,
     /// How many requests a tenant may have in flight whose Tenant object does not say.
     pub requests_in_flight: RequestsInFlight,
     /// A request whose client has moved nothing for so long gives its place up when there is none for another: no key of
@@ -34,10 +36,11 @@ pub struct EdgeConfig {
 /// What [`EdgeConfig::stalled_after`] should be: browsers and scripts that are slow move something in that time.
 pub const STALLED_AFTER: Duration = Duration::from_secs(10);
 
-/// `limits.connections`
+/// `limits.connections`, `tenancy.limits.connections`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Connections {
-    /// So many that each of them can have a connection to a backend, and others can stay idle.
+    /// So many that each of them can have a connection to a backend, and others can stay idle; half of that for one
+    /// tenant.
     #[default]
     Fitting,
     /// So many.
@@ -50,7 +53,7 @@ impl Connections {
     /// The share of one of so many workers: the kernel spreads connections evenly.
     pub(crate) fn of_a_worker(self, workers: usize) -> Option<usize> {
         match self {
-            Self::AtMost(all) => Some(all.div_ceil(workers.max(1)).max(1)),
+            Self::AtMost(all) => Some(all.div_ceil(workers.max(1))),
             Self::Fitting | Self::Unlimited => None,
         }
     }

@@ -103,6 +103,11 @@ impl Edge {
             let clients = descriptors::client_connections(descriptors, own as u64);
             config.connections = Connections::AtMost(clients);
         }
+        if let (Connections::Fitting, Connections::AtMost(all)) =
+            (config.tenant_connections, config.connections)
+        {
+            config.tenant_connections = Connections::AtMost(all.div_ceil(2));
+        }
         let names = config.entry_points.iter().map(|entry_point| entry_point.name.clone());
         let metrics = Arc::new(Metrics::new(names));
         let log = config.access_log.as_ref().map(|(format, file)| {

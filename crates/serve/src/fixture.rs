@@ -179,6 +179,7 @@ pub(crate) fn config() -> EdgeConfig {
         entry_points: vec![entry_point("web", false), entry_point("websecure", true)],
         upstream: UpstreamConfig::default(),
         connections: Connections::Unlimited,
+        tenant_connections: Connections::Unlimited,
         requests_in_flight: RequestsInFlight::default(),
         stalled_after: crate::config::STALLED_AFTER,
         grace_timeout: Duration::from_secs(10),

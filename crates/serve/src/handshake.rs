@@ -22,9 +22,11 @@ use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::{StartHandshake, TlsStream};
 
 use crate::accept::within;
+use crate::config::Connections;
 use crate::gate::{QueueFull, UNITS};
 use crate::io::Io;
 use crate::metrics::{Handshake, Protocol, Reason, TenantCounters};
+use crate::roster::Seat;
 use crate::server_config;
 use crate::worker::Worker;
 
@@ -66,6 +68,8 @@ enum Ended {
     Failed,
     /// Too many were waiting.
     QueueFull,
+    /// The tenant has as many connections as it may have.
+    Crowded,
 }
 
 impl From<QueueFull> for Ended {
@@ -78,11 +82,11 @@ impl From<QueueFull> for Ended {
 pub(crate) async fn run(
     worker: &Rc<Worker>,
     entry_point: EntryPointId,
-    stream: TcpStream,
+    (stream, seat): (TcpStream, &Seat),
     deadline: Option<Instant>,
 ) -> Option<Secured> {
     let mut counters = worker.runtimes.nobody().clone();
-    let result = within(deadline, pin!(shake(worker, stream, &mut counters))).await;
+    let result = within(deadline, pin!(shake(worker, (stream, seat), &mut counters))).await;
     let (result, secured) = match result {
         Some(Ok(secured)) => (secured.kind, Some(secured)),
         Some(Err(Ended::Refused(reason))) => {
@@ -91,6 +95,10 @@ pub(crate) async fn run(
         }
         Some(Err(Ended::QueueFull)) => {
             counters.refused(Reason::HandshakeQueueFull);
+            (Handshake::Dropped, None)
+        }
+        Some(Err(Ended::Crowded)) => {
+            counters.refused(Reason::TooManyConnections);
             (Handshake::Dropped, None)
         }
         Some(Err(Ended::Failed)) => (Handshake::Failed, None),
@@ -102,7 +110,7 @@ pub(crate) async fn run(
 
 async fn shake(
     worker: &Rc<Worker>,
-    stream: TcpStream,
+    (stream, seat): (TcpStream, &Seat),
     counters: &mut Arc<TenantCounters>,
 ) -> Result<Secured, Ended> {
     let mut start = hello(stream).await?;
@@ -117,6 +125,9 @@ async fn shake(
         Ok(profile) => profile,
         Err(reason) => return refuse(&mut start, reason).await,
     };
+    if !seat.admit(&runtime, most_connections(worker, &admission)) {
+        return Err(Ended::Crowded);
+    }
     let cost = profile.certificate().handshake_cost().saturating_mul(UNITS);
     worker.gate.first_step(admission.scope(), cost).await?;
     // The certificate is for who owns the name now, not for who owned it when the queue was entered (I1).
@@ -142,6 +153,12 @@ async fn hello(stream: TcpStream) -> Result<Box<StartHandshake<TcpStream>>, Ende
 pub(crate) fn name(hello: &ClientHello<'_>) -> Result<Host, Reason> {
     let name = hello.server_name().ok_or(Reason::NoName)?;
     Host::parse(name).map_err(|_| Reason::InvalidName)
+}
+
+/// How many connections an admission's tenant may have on this worker.
+fn most_connections(worker: &Worker, admission: &Admission) -> Option<usize> {
+    let own = admission.limits().connections.map(|limit| Connections::AtMost(limit as usize));
+    own.unwrap_or(worker.config.tenant_connections).of_a_worker(worker.config.workers)
 }
 
 fn admit(worker: &Worker, name: &Host) -> Result<Admission, Reason> {

@@ -28,9 +28,11 @@ use pin_project_lite::pin_project;
 
 use crate::clock::Clock;
 use crate::metrics::{Shed, WorkerCounters};
+use crate::runtime::TenantRuntime;
 use rows::{Rows, State};
 use stalls::Stalls;
 
+pub(crate) use rows::Admittances;
 pub(crate) use stalls::{Stalled, Watch};
 
 /// See the module.
@@ -101,17 +103,22 @@ impl Roster {
     }
 
     fn make_room_at(&self, now: Instant) -> bool {
-        let mut rows = self.rows.borrow_mut();
+        let rows = self.rows.borrow();
         let places = self.places.unwrap_or(rows.open());
         let Some(victim) = rows.victim(places, now) else {
             drop(rows);
             return self.end_stalled_at(None, now);
         };
-        let (state, seat) = rows.evict(victim);
+        let state = rows.state(victim);
         drop(rows);
-        self.counters.shed(if state == State::Silent { Shed::Silent } else { Shed::Idle });
-        seat.iter().for_each(|seat| seat.wake());
+        self.evict(victim, if state == State::Silent { Shed::Silent } else { Shed::Idle });
         true
+    }
+
+    fn evict(&self, row: u32, why: Shed) {
+        let seat = self.rows.borrow_mut().evict(row);
+        self.counters.shed(why);
+        seat.iter().for_each(|seat| seat.wake());
     }
 
     /// Closes the connection of the request of a tenant that has waited for its client for longest, in the next turn of
@@ -124,10 +131,8 @@ impl Roster {
         let longest = self.stalls.borrow_mut().take_longest(of, self.stalled_after, now);
         let Some(seat) = longest else { return false };
         if let Some(row) = seat.row.get() {
-            let _seat = self.rows.borrow_mut().evict(row);
+            self.evict(row, Shed::Stalled);
         }
-        self.counters.shed(Shed::Stalled);
-        seat.wake();
         true
     }
 }
@@ -150,6 +155,23 @@ impl Seat {
     /// Whether the connection is to end, now.
     pub(crate) fn is_evicted(&self) -> bool {
         self.evicted.get()
+    }
+
+    /// It is one of a tenant's from now on, of whose connections there may be `limit` on this worker.  Where there are as
+    /// many, the one that has waited longest goes; false if all have requests in flight.
+    pub(crate) fn admit(&self, tenant: &Rc<TenantRuntime>, limit: Option<usize>) -> bool {
+        let Some(row) = self.row.get() else { return true };
+        // Two, so that there are fewer at last where the limit fell.
+        for _ in 0..2 {
+            let victim = limit.and_then(|limit| Rows::victim_of(&tenant.admittances, limit));
+            match victim {
+                None => break,
+                Some(None) => return false,
+                Some(Some(victim)) => self.roster.evict(victim, Shed::Tenant),
+            }
+        }
+        self.roster.rows.borrow_mut().admit(row, tenant.clone());
+        true
     }
 
     /// From now on, whoever serves the connection asks for [`Seat::is_evicted`] by itself.
@@ -180,7 +202,7 @@ impl Seated {
 impl Drop for Seated {
     fn drop(&mut self) {
         if let Some(row) = self.0.row.take() {
-            let _seat = self.0.roster.rows.borrow_mut().leave(row);
+            let _kept = self.0.roster.rows.borrow_mut().leave(row);
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::in_flight::{InFlight, Places};
 use crate::metrics::{Metrics, TenantCounters};
 use crate::pool::{OfAll, Pool};
 use crate::resolve_name::Names;
-use crate::roster::Stalled;
+use crate::roster::{Admittances, Stalled};
 
 /// One tenant's state on one worker.
 pub(crate) struct TenantRuntime {
@@ -28,7 +28,9 @@ pub(crate) struct TenantRuntime {
     pub(crate) counters: Arc<TenantCounters>,
     /// Its requests in flight.
     pub(crate) places: Rc<Places>,
-    /// Those of them that wait for their clients.
+    /// Its clients' connections.
+    pub(crate) admittances: Admittances,
+    /// Those of its requests in flight that wait for their clients.
     pub(crate) stalled: Stalled,
     /// Bytes of heads of its requests that wait for an answer.
     pub(crate) heads: Cell<usize>,
@@ -57,6 +59,7 @@ impl TenantRuntime {
             scope: admission.scope().clone(),
             counters,
             places,
+            admittances: Admittances::default(),
             stalled: Stalled::default(),
             heads: Cell::default(),
             backend_tls: BackendTls::default(),

@@ -20,6 +20,8 @@ pub(crate) struct TenantSlot(pub(crate) u32);
 pub struct TenantLimits {
     /// Requests in flight.
     pub requests_in_flight: Option<u32>,
+    /// Client connections with TLS.
+    pub connections: Option<u32>,
 }
 
 /// What one tenant serves behind its hosts: the fast clock, endpoints, apart from the slow one, routes.

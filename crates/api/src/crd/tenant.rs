@@ -126,9 +126,11 @@ pub enum TlsVersion {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TenantLimits {
-    /// Open connections. Not enforced yet.
+    /// Client connections with TLS, by the hostname of their handshake, that are open at one moment. For a further one, the
+    /// tenant's own that has waited longest without a request is closed. When absent, tenancy.limits.connections of the
+    /// installation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = 0, max = 4294967295_i64))]
     pub connections: Option<i64>,
     /// TLS handshakes in a second. Not enforced yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]

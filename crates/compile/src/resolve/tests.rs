@@ -20,6 +20,7 @@ fn world(cross_namespace: bool, grants: &[Grant]) -> World {
         allow_catch_all: false,
         require_tls13: false,
         max_routes: None,
+        max_connections: None,
         max_requests_in_flight: None,
         max_hosts: None,
         pinned: Default::default(),

@@ -191,6 +191,7 @@ fn a_tenant_is_served_where_the_operator_allows() {
         allow_catch_all: true,
         require_tls13: true,
         max_routes: Some(2),
+        max_connections: None,
         max_requests_in_flight: None,
         max_hosts: None,
         pinned: Default::default(),

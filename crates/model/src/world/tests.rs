@@ -84,6 +84,7 @@ fn tenant(pins: &[(&str, &str)], by_label: bool) -> Object {
         allow_catch_all: false,
         require_tls13: false,
         max_routes: None,
+        max_connections: None,
         max_requests_in_flight: None,
         max_hosts: None,
         pinned: pins.iter().map(|(name, uid)| ((*name).into(), (*uid).into())).collect(),

@@ -141,6 +141,11 @@ fn client_connections_fit_the_descriptors_unless_something_is_written() {
     assert_eq!(read(&[]), Connections::Fitting);
     assert_eq!(read(&["--limits.connections=0"]), Connections::Unlimited);
     assert_eq!(read(&["--limits.connections=50000"]), Connections::AtMost(50_000));
+    let read = |arguments: &[&str]| load(arguments, &[]).unwrap().edge.tenant_connections;
+    assert_eq!(read(&[]), Connections::Fitting);
+    assert_eq!(read(&["--tenancy.mode=off"]), Connections::Unlimited);
+    let both = ["--tenancy.mode=off", "--tenancy.limits.connections=5"];
+    assert_eq!(read(&both), Connections::AtMost(5));
     let message = refusal(&["--limits.connections=many"], &[]);
     assert!(message.contains("is not a whole number"), "{message}");
 }

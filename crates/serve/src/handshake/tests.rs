@@ -27,7 +27,9 @@ async fn connect(worker: &Rc<Worker>) -> (TcpStream, JoinHandle<Option<Secured>>
     let (server, _) = listener.accept().await.unwrap();
     let worker = worker.clone();
     let deadline = Some(Instant::now() + worker.config.entry_points[1].timeouts.read);
-    let served = spawn_local(async move { run(&worker, WEBSECURE, server, deadline).await });
+    let seat = worker.roster.unseated();
+    let served =
+        spawn_local(async move { run(&worker, WEBSECURE, (server, &seat), deadline).await });
     (client, served)
 }
 

@@ -145,6 +145,8 @@ labels! {
         GatewayTimeout => "gateway_timeout",
         /// 429: the tenant has as many requests in flight as it may have.
         TooManyRequests => "too_many_requests",
+        /// Closed: the tenant has as many connections as it may have, with a request on each.
+        TooManyConnections => "too_many_connections",
         /// 508: the request has passed Postern too often.
         LoopDetected => "loop_detected",
         /// 408, or closed: the client took too long.
@@ -171,6 +173,8 @@ labels! {
         Silent => "silent",
         /// It had waited for its next request for longest.
         Idle => "idle",
+        /// It had waited for longest of a tenant's that had as many as it may have.
+        Tenant => "tenant",
         /// Its client took nothing of an answer, or sent nothing of a request.
         Stalled => "stalled",
         /// It was new, and all others had requests in flight.

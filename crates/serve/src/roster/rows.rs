@@ -4,6 +4,7 @@
 //! A connection *waits* while no request of it is in flight: for the end of its first head (silent), or for its next one
 //! (idle).  Only those that wait are in lists, each in the order of time, so the first has waited longest.
 
+use std::cell::Cell;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -12,6 +13,7 @@ use hashbrown::HashMap;
 
 use super::Seat;
 use super::list::{Linked, Links, List, Slab};
+use crate::runtime::TenantRuntime;
 
 /// For how long a connection may be silent before it is worth less than all others: browsers and backends say hello at
 /// once, and two round trips more are a second on a bad line.
@@ -58,6 +60,18 @@ struct Row {
     own: Links,
     /// Among all that are silent.
     silent: Links,
+    /// To whom its handshake admitted it.
+    tenant: Option<Rc<TenantRuntime>>,
+    /// Among those of its tenant that wait.
+    of_tenant: Links,
+}
+
+/// The connections of one tenant on one worker.
+#[derive(Default)]
+pub(crate) struct Admittances {
+    open: Cell<usize>,
+    /// Those that wait.
+    waiting: Cell<List>,
 }
 
 #[derive(Debug, Default)]
@@ -75,6 +89,7 @@ struct Peer {
 
 const OWN: usize = 0;
 const SILENT: usize = 1;
+const TENANT: usize = 2;
 
 impl Linked<OWN> for Row {
     fn links(&mut self) -> &mut Links {
@@ -85,6 +100,12 @@ impl Linked<OWN> for Row {
 impl Linked<SILENT> for Row {
     fn links(&mut self) -> &mut Links {
         &mut self.silent
+    }
+}
+
+impl Linked<TENANT> for Row {
+    fn links(&mut self) -> &mut Links {
+        &mut self.of_tenant
     }
 }
 
@@ -124,11 +145,35 @@ impl Rows {
         };
         self.peers[peer].connections += 1;
         self.open += 1;
-        let (own, silent) = (Links::default(), Links::default());
-        let row = Row { seat: Some(seat), state: State::Silent, since: now, peer, own, silent };
-        let row = self.rows.insert(row);
+        let [own, silent, of_tenant] = [Links::default(); 3];
+        let row = self.rows.insert(Row {
+            seat: Some(seat),
+            state: State::Silent,
+            since: now,
+            peer,
+            own,
+            silent,
+            tenant: None,
+            of_tenant,
+        });
         self.wait(row);
         row
+    }
+
+    /// Admits a connection that is silent to a tenant.
+    pub(super) fn admit(&mut self, row: u32, tenant: Rc<TenantRuntime>) {
+        if self.rows[row].state == State::Silent {
+            let open = &tenant.admittances.open;
+            open.set(open.get() + 1);
+            self.rows[row].tenant = Some(tenant);
+            self.of_tenant(row, List::push::<TENANT, _>);
+        }
+    }
+
+    /// Which of a tenant's connections goes when one more comes; nothing if there are fewer than `limit`, and no row if
+    /// all of them have requests in flight.
+    pub(super) fn victim_of(tenant: &Admittances, limit: usize) -> Option<Option<u32>> {
+        (tenant.open.get() >= limit).then(|| tenant.waiting.get().first())
     }
 
     /// A request is in flight.
@@ -148,22 +193,31 @@ impl Rows {
         }
     }
 
-    /// Tells a connection to go; returns what it did.
-    pub(super) fn evict(&mut self, row: u32) -> (State, Option<Rc<Seat>>) {
+    /// What a connection does.
+    pub(super) fn state(&self, row: u32) -> State {
+        self.rows[row].state
+    }
+
+    /// Tells a connection to go.
+    pub(super) fn evict(&mut self, row: u32) -> Option<Rc<Seat>> {
         let state = self.rows[row].state;
         if state != State::Leaving {
             self.open -= 1;
+            if let Some(tenant) = &self.rows[row].tenant {
+                let open = &tenant.admittances.open;
+                open.set(open.get() - 1);
+            }
         }
         if matches!(state, State::Silent | State::Idle) {
             self.stop_waiting(row);
         }
         self.rows[row].state = State::Leaving;
-        (state, self.rows[row].seat.clone())
+        self.rows[row].seat.clone()
     }
 
-    /// Forgets a connection that has ended.
-    pub(super) fn leave(&mut self, row: u32) -> Option<Rc<Seat>> {
-        let (_, _seat) = self.evict(row);
+    /// Forgets a connection that has ended; what it kept is dropped when the rows are no longer borrowed.
+    pub(super) fn leave(&mut self, row: u32) -> (Option<Rc<Seat>>, Option<Rc<TenantRuntime>>) {
+        self.evict(row);
         let number = self.rows[row].peer;
         let peer = &mut self.peers[number];
         peer.connections -= 1;
@@ -174,7 +228,7 @@ impl Rows {
             self.peers.free(number);
         }
         self.rows.free(row);
-        self.rows[row].seat.take()
+        (self.rows[row].seat.take(), self.rows[row].tenant.take())
     }
 
     /// Which of `places` connections goes when one more comes: see `Roster`.
@@ -196,27 +250,38 @@ impl Rows {
     }
 
     fn wait(&mut self, row: u32) {
-        let Row { state, peer, .. } = self.rows[row];
+        let (state, peer) = (self.rows[row].state, self.rows[row].peer);
         if state == State::Silent {
             self.silent.push::<SILENT, _>(&mut self.rows, row);
             self.peers[peer].silent.push::<OWN, _>(&mut self.rows, row);
         } else {
             self.peers[peer].idle.push::<OWN, _>(&mut self.rows, row);
         }
+        self.of_tenant(row, List::push::<TENANT, _>);
         let waiting = self.peers[peer].waiting;
         self.rank(peer, waiting + 1);
     }
 
     fn stop_waiting(&mut self, row: u32) {
-        let Row { state, peer, .. } = self.rows[row];
+        let (state, peer) = (self.rows[row].state, self.rows[row].peer);
         if state == State::Silent {
             self.silent.remove::<SILENT, _>(&mut self.rows, row);
             self.peers[peer].silent.remove::<OWN, _>(&mut self.rows, row);
         } else {
             self.peers[peer].idle.remove::<OWN, _>(&mut self.rows, row);
         }
+        self.of_tenant(row, List::remove::<TENANT, _>);
         let waiting = self.peers[peer].waiting;
         self.rank(peer, waiting - 1);
+    }
+
+    /// Changes the list of those of a connection's tenant that wait.
+    fn of_tenant(&mut self, row: u32, change: impl Fn(&mut List, &mut Slab<Row>, u32)) {
+        let Some(tenant) = &self.rows[row].tenant else { return };
+        let tenant = tenant.clone();
+        let mut waiting = tenant.admittances.waiting.get();
+        change(&mut waiting, &mut self.rows, row);
+        tenant.admittances.waiting.set(waiting);
     }
 
     /// Puts a peer among those of whom as many wait as of it: one more or less than before.

@@ -155,6 +155,42 @@ fn a_request_in_flight_keeps_its_connection() {
 }
 
 #[test]
+fn a_tenants_own_make_room_for_its_next_one_and_nobody_elses_do() {
+    let shared = fixture::shared(&[Site::new("a", "a.example"), Site::new("b", "b.example")]);
+    let worker = fixture::worker_at_rest(&shared);
+    let runtime = |name: &str| {
+        let admission = shared.published.load().admit(&Host::parse(name).unwrap()).unwrap();
+        worker.runtimes.of(&admission)
+    };
+    let (own, other) = (runtime("a.example"), runtime("b.example"));
+    let admit = |tenant: &Rc<TenantRuntime>, limit| {
+        let seated = worker.roster.seat(guest(1)).unwrap();
+        let admitted = seated.0.admit(tenant, limit);
+        (seated, admitted)
+    };
+    let neighbour = admit(&other, Some(3)).0;
+    let mut all: Vec<_> = (0..3).map(|_| admit(&own, Some(3)).0).collect();
+    all.iter().for_each(|seat| seat.0.busy());
+    assert!(!admit(&own, Some(3)).1, "all have requests in flight");
+    assert!(admit(&other, Some(3)).1);
+    all[2].0.idle(Clock.now());
+    all[1].0.idle(Clock.now());
+    all.push(admit(&own, Some(3)).0);
+    let gone = |all: &[Seated]| all.iter().map(|seat| seat.0.is_evicted()).collect::<Vec<_>>();
+    assert_eq!(gone(&all), [false, false, true, false]);
+    // Where the limit falls, two go for each that comes.
+    all.push(admit(&own, Some(2)).0);
+    assert_eq!(gone(&all), [false, true, true, true, false]);
+    assert!(!neighbour.0.is_evicted());
+    assert!(!admit(&own, Some(0)).1);
+    assert_eq!(worker.counters.shed_for(Shed::Tenant), 4);
+    all.clear();
+    drop(neighbour);
+    assert!(admit(&own, Some(1)).1 && admit(&own, Some(1)).1);
+    worker.roster.rows.borrow().check();
+}
+
+#[test]
 fn the_task_of_whoever_goes_ends_in_the_next_turn() {
     fixture::on_a_worker(async {
         let metrics = crate::metrics::Metrics::new([]);
@@ -223,6 +259,8 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     /// Against a model that counts by looking at everybody.
     #[test]
     fn after_any_history_the_victim_is_of_the_peer_of_whom_most_wait(
@@ -252,7 +290,7 @@ proptest! {
                 },
                 Step::Leave(number) => if let Some(seat) = pick(number) {
                     let row = room.seats[seat].0.row.take().unwrap();
-                    ended.extend(room.roster.rows.borrow_mut().leave(row));
+                    ended.extend(room.roster.rows.borrow_mut().leave(row).0);
                     model.borrow_mut().remove(&seat);
                 },
                 Step::MakeRoom => {

@@ -57,6 +57,7 @@ pub(super) fn read(
             .limits
             .requests_in_flight
             .map(|limit| at_most("requestsInFlight", limit, draft)),
+        max_connections: spec.limits.connections.map(|limit| at_most("connections", limit, draft)),
         max_hosts: spec.limits.hosts.map(|limit| at_most("hosts", limit, draft)),
         pinned,
     };
@@ -131,7 +132,6 @@ fn require_tls13(tls: &api::TenantTls, draft: &mut Draft) -> bool {
 
 fn max_routes(limits: api::TenantLimits, draft: &mut Draft) -> Option<u32> {
     let ignored = [
-        ("connections", limits.connections),
         ("handshakesPerSecond", limits.handshakes_per_second),
         ("requestsPerSecond", limits.requests_per_second),
         ("bytesBuffered", limits.bytes_buffered),

@@ -276,7 +276,7 @@ fn a_tenant_that_cannot_be_honoured_is_narrower() {
         Tenant,
         &tenant(
             "namespaces: [a, b]\n  namespaceSelector: {matchLabels: {team: a}}\n  domains: ['*.a.test', 10.0.0.1]\n  entryPoints: [web]\n  \
-             tls: {minVersion: VersionTLS13}\n  limits: {routes: 9, certificates: 5, connections: 3}\n  allowCatchAll: true"
+             tls: {minVersion: VersionTLS13}\n  limits: {routes: 9, certificates: 5, requestsPerSecond: 3}\n  allowCatchAll: true"
         )
     );
     assert_eq!((spec.namespaces.len(), spec.namespace_labels.len(), spec.domains.len()), (2, 1, 1));
@@ -285,7 +285,7 @@ fn a_tenant_that_cannot_be_honoured_is_narrower() {
         told(&findings),
         [
             ("spec.domains[1]", Reason::HostInvalid),
-            ("spec.limits.connections", Reason::Unsupported)
+            ("spec.limits.requestsPerSecond", Reason::Unsupported)
         ]
     );
     let (spec, findings) = object!(Tenant, &tenant("isolation: Process"));
@@ -305,6 +305,8 @@ fn a_tenant_that_cannot_be_honoured_is_narrower() {
     let (spec, findings) = object!(Tenant, &tenant("limits: {requestsInFlight: -1}"));
     assert_eq!(told(&findings), [("spec.limits.requestsInFlight", Reason::InvalidValue)]);
     assert_eq!(spec.max_requests_in_flight, Some(0));
+    let (spec, findings) = object!(Tenant, &tenant("limits: {connections: 2000}"));
+    assert_eq!((spec.max_connections, told(&findings).len()), (Some(2000), 0));
 }
 
 #[test]
