@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use postern_model::{
     EntryPointSet, Finding, Host, HostPattern, HttpRoutes, Object, ObjectKey, Quoted, Report,
-    SmallMap, TenantId, TenantSpec, Timestamp,
+    SmallMap, TenantId, TenantSpec, Timestamp, Unserved,
 };
 use postern_snapshot::editor::TenantRoom;
 use postern_snapshot::{
@@ -27,6 +27,7 @@ use crate::tls::{Certificates, HostTls};
 
 mod limit;
 mod settle;
+mod unserved;
 
 /// What is kept of one tenant between compiles.
 #[derive(Debug)]
@@ -235,6 +236,7 @@ impl Tenant {
         for object in &objects {
             self.remove(object, &mut touched);
             pass.report.findings.remove(object);
+            pass.report.unserved.remove(object);
         }
         for object in objects {
             self.add(&shop, object, &mut touched, pass);
@@ -322,7 +324,8 @@ impl Tenant {
         if self.excess.contains(&object) {
             let message = "the tenant declares more rules and certificates than it may";
             let finding = notice::LIMIT_EXCEEDED.about(&routes.origin, "", message);
-            pass.report.findings.insert(object, vec![finding]);
+            pass.report.findings.insert(object.clone(), vec![finding]);
+            pass.report.unserved.insert(object, Unserved::Everything);
             return;
         }
         self.certificates.add(shop.view, routes, &mut |name| {
@@ -333,14 +336,16 @@ impl Tenant {
             slots: Vec::new(),
             findings: route::unknown_entry_points(pass.terms, routes),
         };
-        let mut refused = BTreeSet::new();
+        let (mut refused, mut lost) = (BTreeSet::new(), Vec::new());
         for (number, rule) in (0..).zip(&routes.rules) {
             let at = Position { routes, rule, number };
             if let Some(backend) = &rule.backend {
                 self.backends.watch(&object, &backend.service);
             }
-            if self.admit(at, &mut refused, &mut declared, pass) {
-                self.add_rule(shop, at, &mut declared, pass);
+            let leads = self.admit(at, &mut refused, &mut declared, pass)
+                && self.add_rule(shop, at, &mut declared, pass);
+            if !leads {
+                lost.push(number);
             }
             match &rule.host {
                 Some(host) => drop(touched.names.insert(host.clone())),
@@ -349,6 +354,9 @@ impl Tenant {
         }
         touched.services.extend(declared.slots.iter().map(|(service, _)| service.clone()));
         touched.objects.insert(object.clone());
+        if let Some(unserved) = unserved::unserved(routes, &lost) {
+            pass.report.unserved.insert(object.clone(), unserved);
+        }
         // Ten thousand of them stay: what growing left over would be half of their memory.
         declared.findings.shrink_to_fit();
         declared.slots.shrink_to_fit();
@@ -382,24 +390,28 @@ impl Tenant {
         false
     }
 
+    /// Makes a rule a route; says whether it leads anywhere as it is written.  That a Service has no endpoints at the
+    /// moment is not the rule's: who looks up addresses in what is told must not see them come and go with Pods.
     fn add_rule(
         &mut self,
         shop: &Workshop<'_, '_>,
         at: Position<'_>,
         declared: &mut Declared,
         pass: &mut Pass<'_>,
-    ) {
+    ) -> bool {
         let chosen = route::entry_points(pass.terms, self.entry_points, at, &mut declared.findings);
-        let Some(entry_points) = chosen else { return };
-        let Some(action) = self.action(shop, at, declared, pass) else { return };
+        let Some(entry_points) = chosen else { return false };
+        let Some(action) = self.action(shop, at, declared, pass) else { return true };
         let group = match &at.rule.host {
             None => &mut self.hostless,
             Some(host) => match self.hosts.get_mut(host) {
                 Some(state) => &mut state.group,
-                None => return,
+                None => return false,
             },
         };
+        let leads = !matches!(action, Action::Closed(_));
         group.routes.push(Arc::new(at.route(entry_points, action)));
+        leads
     }
 
     /// What a rule does; nothing if it is dropped because its Service is empty and the operator wants that.

@@ -29,7 +29,7 @@ pub use grant::{Grant, GrantFrom, GrantTo};
 pub use host::{Host, HostPattern, InvalidHost};
 pub use origin::{Kind, ObjectKey, Origin, Place, Timestamp};
 pub use reference::{Declarable, Ref};
-pub use report::Report;
+pub use report::{Report, Unserved};
 pub use route::{
     BackendUse, CertificateUse, ClassSelection, EntryPointSelection, HttpRoutes, HttpRule,
     PathMatch, PortName, TlsUse,

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What a compile has to say: findings by object, and the claims that it settled.
+//! What a compile has to say: findings by object, what of an object is served nowhere, and the claims that it settled.
 
 use std::collections::BTreeMap;
 
 use crate::claim::ClaimRecord;
 use crate::finding::Finding;
+use crate::host::HostPattern;
 use crate::origin::ObjectKey;
 
 /// The second result of a compile.
@@ -12,7 +13,39 @@ use crate::origin::ObjectKey;
 pub struct Report {
     /// By object, in a fixed order within one.
     pub findings: BTreeMap<ObjectKey, Vec<Finding>>,
+    /// What of an object with routes is served nowhere.  These are the exceptions: of an object that is not here,
+    /// every host is served.
+    pub unserved: BTreeMap<ObjectKey, Unserved>,
     /// Claims that were newly made, released or transferred by this compile: to be recorded with
     /// [`crate::World::record`] before the next one.
     pub claims: Vec<ClaimRecord>,
+}
+
+/// Hosts of an object for which none of its rules leads anywhere: the tenant may not use them, their rules are closed,
+/// or there is no entry point for them.
+///
+/// ```
+/// use postern_model::{HostPattern, Unserved};
+/// let lost = HostPattern::parse("a.test")?;
+/// let unserved = Unserved::Hosts([Some(lost.clone())].into());
+/// assert!(unserved.contains(Some(&lost)) && !unserved.contains(None));
+/// assert!(Unserved::Everything.contains(None));
+/// # Ok::<(), postern_model::InvalidHost>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unserved {
+    /// All of them.
+    Everything,
+    /// These and no others; `None` stands for the rules without a host.
+    Hosts(Box<[Option<HostPattern>]>),
+}
+
+impl Unserved {
+    /// Whether a host of the object is among them.
+    pub fn contains(&self, host: Option<&HostPattern>) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Hosts(hosts) => hosts.iter().any(|unserved| unserved.as_ref() == host),
+        }
+    }
 }

@@ -114,7 +114,7 @@ impl Agenda {
                 quota.withhold();
                 continue;
             }
-            let notice = ingress::served(facts, route);
+            let notice = ingress::served(route);
             if let Some(task) = self.said.consider(&notice, self.round, (now, quota)) {
                 self.ingresses.ask(&notice, state);
                 tasks.push(task);

@@ -9,8 +9,8 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use postern_model::{
-    ClaimRecord, Finding, HostPattern, HttpRoutes, ObjectKey, Origin, Reason, Report, Severity,
-    TenantId, World,
+    ClaimRecord, Finding, HostPattern, HttpRoutes, ObjectKey, Origin, Report, Severity, TenantId,
+    Unserved, World,
 };
 
 /// The state after one compile, as far as status is about it.
@@ -31,10 +31,19 @@ pub struct Facts {
 pub(crate) struct Route {
     pub(crate) routes: Arc<HttpRoutes>,
     pub(crate) tenant: Arc<str>,
+    /// What of it is not served: usually nothing.
+    unserved: Option<Unserved>,
     /// Whether any of its hosts is served.
     pub(crate) is_served: bool,
     /// Of the hosts that are served.
     pub(crate) fingerprint: u64,
+}
+
+impl Route {
+    /// Its hosts that are served; none among them stands for "every host that the tenant owns".
+    pub(crate) fn hosts(&self) -> BTreeSet<Option<&HostPattern>> {
+        served_hosts(&self.routes, self.unserved.as_ref())
+    }
 }
 
 /// A Tenant object.
@@ -77,7 +86,7 @@ impl Facts {
     pub fn gather(world: &World, report: &Report, is_ours: impl Fn(&HttpRoutes) -> bool) -> Self {
         let mut facts = Self { findings: findings(world, report), ..Self::default() };
         facts.read_namespaces(world);
-        facts.read_routes(world, is_ours);
+        facts.read_routes(world, report, is_ours);
         facts.claims = world
             .unrecorded()
             .iter()
@@ -127,18 +136,24 @@ impl Facts {
         }
     }
 
-    fn read_routes(&mut self, world: &World, is_ours: impl Fn(&HttpRoutes) -> bool) {
+    fn read_routes(
+        &mut self,
+        world: &World,
+        report: &Report,
+        is_ours: impl Fn(&HttpRoutes) -> bool,
+    ) {
         for (id, model) in world.tenants() {
             let tenant: Arc<str> = id.to_string().into();
             let routes = model.namespaces.values().flat_map(|namespace| namespace.routes.values());
             for routes in routes.filter(|routes| is_ours(routes)) {
-                let found = self.findings.get(&routes.origin.key);
-                let served = served_hosts(routes, found.map_or(&[][..], Vec::as_slice));
+                let unserved = report.unserved.get(&routes.origin.key);
+                let served = served_hosts(routes, unserved);
                 let mut hasher = DefaultHasher::new();
                 served.hash(&mut hasher);
                 self.routes.push(Route {
                     routes: routes.clone(),
                     tenant: tenant.clone(),
+                    unserved: unserved.cloned(),
                     is_served: !served.is_empty(),
                     fingerprint: hasher.finish(),
                 });
@@ -166,36 +181,13 @@ fn findings(world: &World, report: &Report) -> BTreeMap<ObjectKey, Vec<Finding>>
     findings
 }
 
-/// The hosts of an object that are served, none for "every host that the tenant owns".
-pub(crate) fn served_hosts<'a>(
+/// The hosts of an object that are served; none among them stands for "every host that the tenant owns".
+fn served_hosts<'a>(
     routes: &'a HttpRoutes,
-    findings: &[Finding],
+    unserved: Option<&Unserved>,
 ) -> BTreeSet<Option<&'a HostPattern>> {
-    let whole = [Reason::LimitExceeded, Reason::NamespaceNotAdmitted];
-    if findings.iter().any(|finding| whole.contains(&finding.reason)) {
-        return BTreeSet::new();
-    }
-    let one = [
-        Reason::HostNotOwned,
-        Reason::HostQuarantined,
-        Reason::HostInvalid,
-        Reason::ClaimLimitReached,
-    ];
-    let refused: BTreeSet<&str> = findings
-        .iter()
-        .filter(|finding| one.contains(&finding.reason))
-        .filter_map(|finding| finding.field.strip_suffix(".host"))
-        .collect();
-    let position = |field: &'a str| field.split_once(".http").map_or(field, |(rule, _)| rule);
-    // One rule of a host carries the finding for all of them.
-    let lost: BTreeSet<_> = routes
-        .rules
-        .iter()
-        .filter(|rule| refused.contains(position(&rule.field)))
-        .map(|rule| rule.host.as_ref())
-        .collect();
     let all = routes.rules.iter().map(|rule| rule.host.as_ref());
-    all.filter(|host| !lost.contains(host)).collect()
+    all.filter(|host| unserved.is_none_or(|unserved| !unserved.contains(*host))).collect()
 }
 
 #[cfg(test)]

@@ -251,6 +251,7 @@ impl Seen {
             &*key.namespace == tenant && !findings.is_empty()
         });
         self.report.claims.retain(|claim| &*claim.namespace == tenant);
+        self.report.unserved.retain(|key, _| &*key.namespace == tenant);
         self
     }
 }

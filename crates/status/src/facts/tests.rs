@@ -2,7 +2,8 @@
 //! Which hosts of an object are served, by its findings.
 
 use postern_model::{
-    ClassSelection, EntryPointSelection, HttpRule, Kind, Object, PathMatch, Settings, TlsUse,
+    ClassSelection, EntryPointSelection, HttpRule, Kind, Object, PathMatch, Reason, Settings,
+    TlsUse,
 };
 
 use super::*;
@@ -40,24 +41,38 @@ pub(crate) fn finding(routes: &HttpRoutes, reason: Reason, field: &str) -> Findi
     }
 }
 
-fn served(routes: &HttpRoutes, findings: &[Finding]) -> Vec<String> {
-    let hosts = served_hosts(routes, findings);
+fn served(routes: &HttpRoutes, unserved: Option<&Unserved>) -> Vec<String> {
+    let hosts = served_hosts(routes, unserved);
     hosts.into_iter().map(|host| host.map_or_else(String::new, |host| host.to_string())).collect()
 }
 
 #[test]
-fn a_host_that_is_lost_takes_no_other_with_it() {
-    let routes = routes("acme", "shop", &["a.test", "b.test", "a.test", "c.test"]);
-    let lost = finding(&routes, Reason::HostNotOwned, "spec.rules[0].host");
-    let other = finding(&routes, Reason::SecretNotFound, "spec.tls[0]");
-    assert_eq!(served(&routes, &[lost, other]), ["b.test", "c.test"]);
+fn a_host_that_is_not_served_takes_no_other_with_it() {
+    let routes = routes("acme", "shop", &["a.test", "b.test", "a.test", "", "c.test"]);
+    let lost = |hosts: &[&str]| {
+        Unserved::Hosts(hosts.iter().map(|host| HostPattern::parse(host).ok()).collect())
+    };
+    assert_eq!(served(&routes, None), ["", "a.test", "b.test", "c.test"]);
+    assert_eq!(served(&routes, Some(&lost(&["a.test", ""]))), ["b.test", "c.test"]);
+    assert!(served(&routes, Some(&Unserved::Everything)).is_empty());
 }
 
 #[test]
-fn an_object_over_its_limit_serves_nothing() {
-    let routes = routes("acme", "shop", &["a.test"]);
-    assert!(served(&routes, &[finding(&routes, Reason::LimitExceeded, "")]).is_empty());
-    assert_eq!(served(&routes, &[]), ["a.test"]);
+fn what_is_served_is_told_whatever_else_was_found() {
+    let mut world = World::new(Settings::default());
+    let mut report = Report::default();
+    for name in ["closed", "found"] {
+        let routes = routes("acme", name, &["a.test"]);
+        let found = finding(&routes, Reason::SecretNotFound, "spec.tls[0]");
+        report.findings.insert(routes.origin.key.clone(), vec![found]);
+        world.declare(Object::HttpRoutes(Arc::new(routes)));
+    }
+    let closed = ObjectKey::new(Kind::Ingress, "acme", "closed");
+    report.unserved.insert(closed, Unserved::Everything);
+    let facts = Facts::gather(&world, &report, |_| true);
+    let told = facts.routes.iter().map(|route| (&*route.routes.origin.key.name, route.is_served));
+    assert_eq!(told.collect::<Vec<_>>(), [("closed", false), ("found", true)]);
+    assert!(facts.routes[0].hosts().is_empty() && facts.routes[1].hosts().len() == 1);
 }
 
 #[test]

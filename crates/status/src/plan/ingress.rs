@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::condition::shortened;
 use super::event::Notice;
 use crate::contention::Contention;
-use crate::facts::{Facts, Route, served_hosts};
+use crate::facts::{Facts, Route};
 use crate::queue::Quota;
 use crate::seen::Seen;
 use crate::task::{Target, Task, Write};
@@ -218,9 +218,9 @@ pub(crate) fn contended(facts: &Facts, key: &Key) -> Option<Notice> {
 }
 
 /// What to say about an object that has come to be served.
-pub(crate) fn served(facts: &Facts, route: &Route) -> Notice {
+pub(crate) fn served(route: &Route) -> Notice {
     let origin = &route.routes.origin;
-    let hosts = served_hosts(&route.routes, facts.about(&origin.key));
+    let hosts = route.hosts();
     let more = hosts.len().saturating_sub(LISTED);
     let mut listed: Vec<String> = hosts
         .into_iter()

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What is written to objects with routes, and what is left alone.
 
-use postern_model::{Object, Reason, Report, Settings, World};
+use postern_model::{Object, Report, Settings, Unserved, World};
 
 use super::*;
 use crate::contention::MOST_REWRITES;
-use crate::facts::tests::{finding, routes};
+use crate::facts::tests::routes;
 
 fn address(ip: &str) -> Vec<Address> {
     vec![Address { ip: Some(ip.to_owned()), hostname: None }]
@@ -18,8 +18,7 @@ fn facts(names: &[&str]) -> Facts {
     for name in names {
         let routes = routes("acme", name, &[&format!("{name}.test")]);
         if *name == "refused" {
-            let lost = finding(&routes, Reason::HostNotOwned, "spec.rules[0].host");
-            report.findings.insert(routes.origin.key.clone(), vec![lost]);
+            report.unserved.insert(routes.origin.key.clone(), Unserved::Everything);
         }
         world.declare(Object::HttpRoutes(Arc::new(routes)));
     }
@@ -122,7 +121,7 @@ fn what_came_to_be_served_is_said_until_it_was_said() {
     let mut ingresses = now();
     let news = ingresses.news(&facts, &seen, Some(&ours));
     let [(route, state)] = &news[..] else { panic!("{news:?}") };
-    let notice = served(&facts, route);
+    let notice = served(route);
     assert_eq!(notice.note, "serving shop.test");
     assert_eq!(ingresses.news(&facts, &seen, Some(&ours)).len(), 1);
     let (namespace, name) = notice.target();

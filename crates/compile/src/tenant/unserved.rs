@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Which hosts of an object are served nowhere.  Nearly every object serves all of its own, which costs nothing.
+
+use std::collections::BTreeSet;
+
+use postern_model::{HttpRoutes, Unserved};
+
+/// What of an object is served nowhere, if these of its rules, in their order, lead nowhere.
+pub(super) fn unserved(routes: &HttpRoutes, lost: &[u32]) -> Option<Unserved> {
+    if lost.is_empty() {
+        return None;
+    }
+    let mut lost = lost.iter().copied().peekable();
+    let (mut served, mut doubtful) = (BTreeSet::new(), BTreeSet::new());
+    for (number, rule) in (0..).zip(&routes.rules) {
+        let is_lost = lost.next_if_eq(&number).is_some();
+        if is_lost { &mut doubtful } else { &mut served }.insert(&rule.host);
+    }
+    let hosts: Box<[_]> = doubtful.difference(&served).map(|host| (*host).clone()).collect();
+    if served.is_empty() {
+        Some(Unserved::Everything)
+    } else {
+        (!hosts.is_empty()).then_some(Unserved::Hosts(hosts))
+    }
+}
