@@ -33,6 +33,7 @@ mod route;
 #[cfg(test)]
 mod scenario;
 mod tenant;
+mod tenant_findings;
 mod terms;
 mod tls;
 
@@ -123,7 +124,10 @@ impl Compiler {
         let (ledger, conflicts) = Ledger::open(world, &self.ledger);
         self.ledger = ledger;
         self.report = Report::default();
-        for finding in conflicts {
+        let known = &world.settings().entry_points;
+        let specs = world.tenancy().specs().map(|(_, spec)| spec);
+        let unknown = specs.flat_map(|spec| tenant_findings::unknown_entry_points(spec, known));
+        for finding in conflicts.into_iter().chain(unknown) {
             self.report.findings.entry(finding.origin.key.clone()).or_default().push(finding);
         }
         self.open_tenants(world);

@@ -81,6 +81,8 @@ pub(crate) const PORT_NOT_FOUND: Notice =
 pub(crate) const EXTERNAL_NAME: Notice = Notice::error(
     Reason::ExternalNameNotAllowed,
     "use a Service with a selector, or with EndpointSlices of its own",
+pub(crate) const TENANT_ENTRY_POINT: Notice =
+    Notice::warning(Reason::EntryPointNotFound, "name entry points that the installation has");
 );
 pub(crate) const REF_NOT_PERMITTED: Notice = Notice::error(
     Reason::RefNotPermitted,

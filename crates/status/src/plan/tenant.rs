@@ -115,8 +115,15 @@ fn ready(tenant: &TenantFacts, findings: &[Finding], accepted: &Told) -> Told {
     }
     match findings.first() {
         None => Told::yes("Ready", "everything is in force"),
-        Some(finding) => Told::yes(&finding.reason.to_string(), sentences(findings)),
+        Some(finding) => Told::no(&finding.reason.to_string(), not_in_force(findings)),
     }
+}
+
+/// Which fields are not in force, and why.
+fn not_in_force(findings: &[Finding]) -> String {
+    let mut fields: Vec<&str> = findings.iter().map(|finding| &*finding.field).collect();
+    fields.dedup();
+    shortened(format!("not in force: {}. {}", fields.join(", "), sentences(findings)), 2048)
 }
 
 /// What was found, in one text.
@@ -137,6 +144,9 @@ fn listed(names: impl ExactSizeIterator<Item = impl std::fmt::Display>) -> Strin
 
 #[cfg(test)]
 mod tests {
+    use postern_api::crd::ConditionStatus;
+    use postern_model::Reason;
+
     use super::*;
 
     #[test]
@@ -166,6 +176,44 @@ mod tests {
         assert_eq!(ready(&tenant, &[], &accepted(&[])).reason, "Ready");
         tenant.replaced.insert("acme-api".into());
         assert_eq!(ready(&tenant, &[], &accepted(&[])).reason, "NamespaceReplaced");
+    }
+
+    #[test]
+    fn a_tenant_is_not_ready_while_a_field_of_it_is_not_in_force() {
+        let key = ObjectKey::new(Kind::Tenant, "", "acme");
+        let tenant = TenantFacts {
+            origin: key.into(),
+            label: "tenant/acme".into(),
+            domains: Vec::new(),
+            namespaces: [("acme".into(), Some("1".into()))].into(),
+            missing: [].into(),
+            replaced: [].into(),
+            remembered: [].into(),
+        };
+        let finding = |severity, reason, field: &str| Finding {
+            severity,
+            reason,
+            origin: tenant.origin.clone(),
+            field: field.into(),
+            message: "it is not so".into(),
+            remedy: "do something",
+        };
+        let mut findings = vec![
+            finding(Severity::Warning, Reason::EntryPointNotFound, "spec.entryPoints[1]"),
+            finding(Severity::Warning, Reason::Unsupported, "spec.limits.requestsPerSecond"),
+        ];
+        assert_eq!(accepted(&findings).status, ConditionStatus::True);
+        let told = ready(&tenant, &findings, &accepted(&findings));
+        assert_eq!(
+            (told.status, told.reason.as_str()),
+            (ConditionStatus::False, "EntryPointNotFound")
+        );
+        let list = "not in force: spec.entryPoints[1], spec.limits.requestsPerSecond. ";
+        assert!(told.message.starts_with(list), "{}", told.message);
+        assert!(told.message.contains("it is not so; do something"), "{}", told.message);
+        findings.push(finding(Severity::Error, Reason::InvalidValue, "spec.tls.minVersion"));
+        assert_eq!(accepted(&findings).status, ConditionStatus::False);
+        assert_eq!(ready(&tenant, &findings, &accepted(&findings)).status, ConditionStatus::False);
     }
 
     #[test]
