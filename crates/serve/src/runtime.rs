@@ -86,37 +86,68 @@ impl TenantRuntime {
 
 /// The tenants' states on one worker.
 pub(crate) struct Runtimes {
-    by_scope: RefCell<HashMap<TenantScope, Rc<TenantRuntime>>>,
+    known: RefCell<Known>,
     nobody: Arc<TenantCounters>,
     metrics: Arc<Metrics>,
     in_flight: Arc<InFlight>,
     idle: OfAll,
 }
 
+/// The tenants, in a row so that they can be walked a few at a time, and where in it each of them is.
+#[derive(Default)]
+struct Known {
+    row: Vec<Rc<TenantRuntime>>,
+    places: HashMap<TenantScope, usize>,
+}
+
+impl Known {
+    fn find(&self, scope: &TenantScope) -> Option<&Rc<TenantRuntime>> {
+        self.row.get(*self.places.get(scope)?)
+    }
+
+    fn insert(&mut self, runtime: &Rc<TenantRuntime>) {
+        self.places.insert(runtime.scope.clone(), self.row.len());
+        self.row.push(runtime.clone());
+    }
+
+    /// The last one takes the place of the one that is removed.
+    fn remove(&mut self, place: usize) -> Rc<TenantRuntime> {
+        let removed = self.row.swap_remove(place);
+        self.places.remove(&removed.scope);
+        if let Some(moved) = self.row.get(place) {
+            self.places.insert(moved.scope.clone(), place);
+        }
+        removed
+    }
+}
+
 impl Runtimes {
+    /// So many tenants are looked at before others have their turn.
+    pub(crate) const AT_ONCE: usize = 64;
+
     /// No tenant yet.
     pub(crate) fn new(metrics: Arc<Metrics>, in_flight: Arc<InFlight>) -> Self {
         let nobody = metrics.register_tenant(&"".into());
-        Self { by_scope: RefCell::default(), nobody, metrics, in_flight, idle: OfAll::default() }
+        Self { known: RefCell::default(), nobody, metrics, in_flight, idle: OfAll::default() }
     }
 
     /// The state of the tenant whose rooms `admission` opens, made on first use.
     pub(crate) fn of(&self, admission: &Admission) -> Rc<TenantRuntime> {
-        let mut by_scope = self.by_scope.borrow_mut();
-        if let Some(runtime) = by_scope.get(admission.scope()) {
+        let mut known = self.known.borrow_mut();
+        if let Some(runtime) = known.find(admission.scope()) {
             runtime.name.replace(admission.name().clone());
             return runtime.clone();
         }
         let counters = self.metrics.register_tenant(admission.scope().label());
         let places = self.in_flight.places(admission.scope());
         let runtime = Rc::new(TenantRuntime::new(admission, counters, places, &self.idle));
-        by_scope.insert(admission.scope().clone(), runtime.clone());
+        known.insert(&runtime);
         runtime
     }
 
     /// The state of the tenant whose rooms `held` once opened: its name may be somebody else's by now.
     pub(crate) fn holder(&self, held: &Admission) -> Rc<TenantRuntime> {
-        let known = self.by_scope.borrow().get(held.scope()).cloned();
+        let known = self.known.borrow().find(held.scope()).cloned();
         known.unwrap_or_else(|| self.of(held))
     }
 
@@ -125,27 +156,43 @@ impl Runtimes {
         &self.nobody
     }
 
-    /// The tenants that have connections to backends, idle or shared.
-    pub(crate) fn connected(&self) -> Vec<Rc<TenantRuntime>> {
-        let by_scope = self.by_scope.borrow();
-        let is_connected = |runtime: &&Rc<TenantRuntime>| {
-            !runtime.pool.is_empty() || !runtime.multiplexed.is_empty()
-        };
-        by_scope.values().filter(is_connected).cloned().collect()
+    /// The next few tenants from `place` on; none at the end.
+    pub(crate) fn some(&self, place: usize) -> Vec<Rc<TenantRuntime>> {
+        self.known.borrow().row.iter().skip(place).take(Self::AT_ONCE).cloned().collect()
     }
 
-    /// Forgets the tenants that are no longer served and that no connection or request holds on to.
-    pub(crate) fn sweep(&self, snapshot: &Snapshot) {
-        self.by_scope.borrow_mut().retain(|scope, runtime| {
+    /// Forgets those of the next few tenants from `place` on that are no longer served and that no connection or request
+    /// holds on to.  Returns the place after them; nothing at the end.
+    pub(crate) fn sweep(&self, place: usize, snapshot: &Snapshot) -> Option<usize> {
+        let mut place = place;
+        for _ in 0..Self::AT_ONCE {
+            let runtime = self.known.borrow().row.get(place)?.clone();
             runtime.places.rest();
-            let keeps = Rc::strong_count(runtime) > 1
-                || snapshot.admit(&runtime.name.borrow()).is_some_and(|a| a.scope() == scope);
-            if !keeps {
+            // The row's, and this one.
+            let keeps = Rc::strong_count(&runtime) > 2
+                || snapshot
+                    .admit(&runtime.name.borrow())
+                    .is_some_and(|admission| *admission.scope() == runtime.scope);
+            if keeps {
+                place += 1;
+            } else {
                 self.metrics.retire(&runtime.counters);
+                let _removed = self.known.borrow_mut().remove(place);
             }
-            keeps
-        });
+        }
+        Some(place)
+    }
+
+    /// Forgets the places of tenants that no worker knows.
+    pub(crate) fn sweep_places(&self) {
         self.in_flight.sweep();
+    }
+}
+
+impl TenantRuntime {
+    /// Whether it has connections to backends, idle or shared.
+    pub(crate) fn is_connected(&self) -> bool {
+        !self.pool.is_empty() || !self.multiplexed.is_empty()
     }
 }
 
@@ -180,14 +227,42 @@ mod tests {
         let then = snapshot(1, &[Site::new("a", "a.example"), Site::new("b", "b.example")]);
         let used = runtimes.of(&admit(&then, "a.example"));
         runtimes.of(&admit(&then, "b.example"));
-        runtimes.sweep(&then);
-        assert_eq!(runtimes.by_scope.borrow().len(), 2);
+        let sweep = |snapshot| assert_eq!(runtimes.sweep(0, snapshot), None);
+        sweep(&then);
+        assert_eq!(runtimes.some(0).len(), 2);
         // The name of one is gone, that of the other belongs to somebody else.
         let now = snapshot(2, &[Site::new("c", "b.example")]);
-        runtimes.sweep(&now);
-        assert_eq!(runtimes.by_scope.borrow().len(), 1);
+        sweep(&now);
+        assert_eq!(runtimes.some(0).len(), 1);
         drop(used);
-        runtimes.sweep(&now);
-        assert!(runtimes.by_scope.borrow().is_empty());
+        sweep(&now);
+        assert!(runtimes.some(0).is_empty());
+    }
+
+    #[test]
+    fn however_many_there_are_they_are_swept_a_few_at_a_time() {
+        let runtimes = Runtimes::new(Arc::new(Metrics::new([])), Arc::default());
+        let name = |number: usize, end: &str| &*format!("t{number}{end}").leak();
+        let sites: Vec<_> =
+            (0..150).map(|number| Site::new(name(number, ""), name(number, ".example"))).collect();
+        let then = snapshot(1, &sites);
+        for number in 0..150 {
+            runtimes.of(&admit(&then, name(number, ".example")));
+        }
+        // Every third one stays.
+        let left: Vec<_> = sites.into_iter().step_by(3).collect();
+        let now = snapshot(2, &left);
+        let (mut place, mut steps) = (Some(0), 0);
+        while let Some(next) = place {
+            place = runtimes.sweep(next, &now);
+            steps += 1;
+        }
+        assert_eq!(steps, 3);
+        assert_eq!(runtimes.some(0).len(), 50);
+        for number in (0..150).step_by(3) {
+            let runtime = runtimes.of(&admit(&now, name(number, ".example")));
+            assert_eq!(runtime.scope, *admit(&then, name(number, ".example")).scope());
+        }
+        assert_eq!(runtimes.some(0).len(), 50, "each is found where it is now");
     }
 }

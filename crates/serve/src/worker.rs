@@ -32,9 +32,6 @@ const SWEEP: Duration = Duration::from_secs(60);
 /// How often connections to endpoints that are gone are looked for.
 const LEAVE: Duration = Duration::from_secs(1);
 
-/// So many tenants are looked at before others have their turn.
-const AT_ONCE: usize = 64;
-
 /// One worker's shared state; handed around as `Rc<Worker>`.
 pub(crate) struct Worker {
     /// The install configuration.
@@ -94,7 +91,7 @@ impl Worker {
         self.spawn(async move {
             loop {
                 sleep(SWEEP).await;
-                worker.runtimes.sweep(&worker.published.load());
+                worker.sweep().await;
             }
         });
         let worker = self.clone();
@@ -118,15 +115,28 @@ impl Worker {
     }
 
     async fn leave_endpoints(&self) {
-        for runtimes in self.runtimes.connected().chunks(AT_ONCE) {
+        for place in (0..).step_by(Runtimes::AT_ONCE) {
+            let some = self.runtimes.some(place);
+            if some.is_empty() {
+                return;
+            }
             let snapshot = self.published.load();
-            for runtime in runtimes {
+            for runtime in some.iter().filter(|runtime| runtime.is_connected()) {
                 runtime.leave_endpoints(&snapshot);
                 runtime.places.rest();
             }
-            drop(snapshot);
+            drop((some, snapshot));
             tokio::task::yield_now().await;
         }
+    }
+
+    async fn sweep(&self) {
+        let mut place = Some(0);
+        while let Some(next) = place {
+            place = self.runtimes.sweep(next, &self.published.load());
+            tokio::task::yield_now().await;
+        }
+        self.runtimes.sweep_places();
     }
 
     async fn flush_log(&self) {
