@@ -55,7 +55,7 @@ impl Cluster {
     }
 
     async fn new(turn: Turn) -> Self {
-        let state = env::var_os("POSTERN_CLUSTER").map(PathBuf::from);
+        let state = env::var_os("CLUSTER_STATE").map(PathBuf::from);
         let state = state.expect("`cargo xtask cluster test` runs these tests inside a cluster");
         let cluster = Self { state, _turn: turn };
         DEFINITIONS.get_or_init(|| cluster.define()).await;

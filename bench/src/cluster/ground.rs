@@ -30,7 +30,7 @@ pub(super) struct Ground {
 impl Ground {
     /// Lays it.
     pub(super) async fn lay() -> Result<Self> {
-        let state = env::var_os("POSTERN_CLUSTER").map(PathBuf::from);
+        let state = env::var_os("CLUSTER_STATE").map(PathBuf::from);
         let state = state.context("`cargo xtask bench scale` runs this inside a cluster")?;
         let kubectl = Command::new("kubectl")
             .args(["apply", "--server-side", "--filename", DEFINITIONS])

@@ -23,7 +23,7 @@ const (
 	// The cluster's first process as this machine sees it: its id, and when it began, since ids are used again.
 	processFile = "process"
 	// What tells a command that it runs inside, and where the state is.
-	stateVariable = "POSTERN_CLUSTER"
+	stateVariable = "CLUSTER_STATE"
 )
 
 // runStart starts a cluster that outlives this process.
