@@ -72,9 +72,11 @@ impl Fetcher {
                     break Some(item);
                 }
                 Err(RequestError::NotFound | RequestError::Forbidden) => break None,
-                Err(error) => contact.fails(&error),
+                Err(error) => {
+                    contact.fails(&error);
+                    pace.rests(Wait::after(&error)).await;
+                }
             }
-            pace.rests(Wait::Longer).await;
         };
         // Nobody listens any more if this fails, so nobody misses it.
         let _ = self.outbox.send(Word::Fetched(name, found)).await;
@@ -95,7 +97,7 @@ impl Fetcher {
                 }
                 Err(error) => {
                     contact.fails(&error);
-                    pace.rests(Wait::Longer).await;
+                    pace.rests(Wait::after(&error)).await;
                     continue;
                 }
             };

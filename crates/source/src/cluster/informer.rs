@@ -201,15 +201,11 @@ impl Informer {
             }
             RequestError::Outdated => state.resume = None,
             RequestError::Forbidden => return self.is_refused(error).await,
-            RequestError::Status { after: Some(after), .. } => {
-                self.contact.fails(error);
-                return Ok(Wait::Told(*after));
-            }
             RequestError::NotFound if self.target.is_optional() => return self.is_missing().await,
             _ => {}
         }
         self.contact.fails(error);
-        Ok(Wait::Longer)
+        Ok(Wait::after(error))
     }
 
     /// Tells that the access is denied, once there is no doubt.

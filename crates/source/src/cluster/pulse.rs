@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use super::backoff::{Backoff, jitter};
+use super::error::RequestError;
 
 /// The one that tries often pauses no longer than that.
 const PROBE: Duration = Duration::from_millis(1500);
@@ -94,6 +95,16 @@ pub(super) enum Wait {
     UpTo(Duration),
     /// Up to so long, whatever happens.
     Just(Duration),
+}
+
+impl Wait {
+    /// After an attempt that failed like this.
+    pub(super) fn after(error: &RequestError) -> Self {
+        match error {
+            RequestError::Status { after: Some(time), .. } => Self::Told(*time),
+            _ => Self::Longer,
+        }
+    }
 }
 
 /// One asker's attempts.
