@@ -98,8 +98,22 @@ async fn the_values_for_one_tenant_install_with_rights_in_its_namespace_only() {
     assert!(may(&cluster, account, &["get", "secrets", "--namespace=stranger"]).await);
 
     forbidden_namespace_is_a_finding(&cluster, account).await;
+    another_tenant_installs_the_same(&cluster, &chart, &seed).await;
     cluster.helm(&["uninstall", "edge", "--namespace=edge-system", "--wait"]).await;
     assert!(!may(&cluster, account, &["get", "secrets", "--namespace=tenant"]).await);
+}
+
+/// Another tenant's release of the same name meets nothing of the first one's.
+async fn another_tenant_installs_the_same(cluster: &Cluster, chart: &str, seed: &str) {
+    let install = ["install", "edge", chart, "--namespace=other-system", "--create-namespace"];
+    cluster.helm(&[&install[..], &["--values", seed]].concat()).await;
+    let classes = cluster.kubectl(&["get", "ingressclass", "--output=name"]).await;
+    for namespace in ["edge-system", "other-system"] {
+        assert!(classes.contains(&format!("edge-postern-{namespace}")), "{classes}");
+    }
+    cluster.helm(&["uninstall", "edge", "--namespace=other-system", "--wait"]).await;
+    let classes = cluster.kubectl(&["get", "ingressclass", "--output=name"]).await;
+    assert!(classes.contains("edge-postern-edge-system"), "{classes}");
 }
 
 /// Somebody takes the rights in one namespace away: the others go on, and new Pods say what they lack.

@@ -40,8 +40,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- default (include "postern.fullname" .) .Values.serviceAccount.name -}}
 {{- end -}}
 
+{{/* Tenants' own installations carry the namespace in the name of the class, so that two releases of one name do not meet. */}}
 {{- define "postern.ingressClass" -}}
-{{- default (include "postern.fullname" .) .Values.ingressClass.name -}}
+{{- $made := ternary (include "postern.clusterName" .) (include "postern.fullname" .) (eq (include "postern.scope" .) "tenants") -}}
+{{- coalesce .Values.ingressClass.name .Values.providers.kubernetesIngress.ingressClass $made -}}
 {{- end -}}
 
 {{- define "postern.image" -}}
