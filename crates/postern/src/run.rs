@@ -99,6 +99,7 @@ impl Stage {
             source,
             stage: self,
             found: BTreeSet::new(),
+            missing: BTreeSet::new(),
             lacks_all: true,
             failures: 0,
             settled: None,
@@ -137,6 +138,8 @@ pub(crate) struct Running<S> {
     stage: Stage,
     /// What was found so far, to tell what is new.
     found: BTreeSet<String>,
+    /// What is missing to tell the cluster.
+    missing: BTreeSet<String>,
     /// The line is empty: at the start, and after a step that ended half done.
     lacks_all: bool,
     /// How many steps in a row ended half done.
@@ -182,8 +185,17 @@ impl<S: Source> Running<S> {
         self.status = Some(status);
     }
 
-    /// Finds what whoever tells the cluster may not read for it.
+    /// Finds what whoever tells the cluster misses for it, or may not read.  The operator is told at once and in any case,
+    /// however much tenants have to hear.
     fn note(&mut self, findings: Vec<Finding>) {
+        let missing: BTreeSet<String> = findings.iter().map(sentence).collect();
+        let log = self.stage.log;
+        missing.difference(&self.missing).for_each(|sentence| log.warn(sentence));
+        self.missing
+            .difference(&missing)
+            .for_each(|sentence| log.info(format!("over: {sentence}")));
+        self.found.extend(missing.iter().cloned());
+        self.missing = missing;
         self.attempt(|line, _| {
             line.world_mut().note("status".into(), findings);
             Some((line.compile_news(), "what status is made from".to_owned()))

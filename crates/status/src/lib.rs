@@ -28,6 +28,7 @@ mod metrics;
 mod nodes;
 mod options;
 mod plan;
+mod published;
 mod queue;
 mod seen;
 mod task;
@@ -136,7 +137,7 @@ impl StatusHandle {
         self.metrics.clone()
     }
 
-    /// What may not be read that status is made from, whenever that changes.
+    /// What is missing, or may not be read, that status is made from, whenever that changes.
     pub fn findings(&self) -> channel::Receiver<Vec<Finding>> {
         self.found.clone()
     }

@@ -14,6 +14,7 @@ pub struct StatusMetrics {
     contended: AtomicU64,
     unrecorded: AtomicU64,
     pending: AtomicU64,
+    addresses: AtomicU64,
     writes: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
 }
 
@@ -23,6 +24,13 @@ impl StatusMetrics {
             self.terms.fetch_add(1, Ordering::Relaxed);
         }
         self.leads.store(leads, Ordering::Relaxed);
+        if !leads {
+            self.addresses(0);
+        }
+    }
+
+    pub(crate) fn addresses(&self, count: usize) {
+        self.addresses.store(count as u64, Ordering::Relaxed);
     }
 
     pub(crate) fn wrote(&self, kind: &'static str, result: &'static str) {
@@ -81,6 +89,12 @@ impl StatusMetrics {
                 "Writes of status, claims and Events that wait.",
                 number(&self.pending),
             ),
+            (
+                "postern_status_addresses",
+                "gauge",
+                "Addresses that this leader writes into the status of Ingresses.",
+                number(&self.addresses),
+            ),
         ] {
             let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");
         }
@@ -104,6 +118,7 @@ mod tests {
         let metrics = StatusMetrics::default();
         metrics.leads(true);
         metrics.leads(true);
+        metrics.addresses(2);
         metrics.contended();
         metrics.wrote("event", "written");
         let mut out = String::new();
@@ -112,6 +127,7 @@ mod tests {
         assert!(out.contains("postern_leader_terms_total 1\n"));
         assert!(out.contains("postern_status_contended_total 1\n"));
         assert!(out.contains("postern_status_writes_total{kind=\"event\",result=\"written\"} 1\n"));
+        assert!(out.contains("postern_status_addresses 2\n"));
         for line in out.lines().filter(|line| !line.starts_with('#')) {
             assert!(line.rsplit_once(' ').is_some_and(|(_, value)| value.parse::<u64>().is_ok()));
         }

@@ -21,6 +21,7 @@ use crate::leader::Leadership;
 use crate::metrics::StatusMetrics;
 use crate::nodes;
 use crate::options::{IngressEndpoint, Options};
+use crate::published;
 use crate::seen;
 use crate::view::{Address, Ingress, SeenClaim, SeenIngress};
 use crate::watch::{Change, follow};
@@ -33,8 +34,6 @@ const QUIET: Duration = Duration::from_millis(100);
 const PLANNING: u32 = 10;
 /// How often what waits for its allowance, or for another attempt, is looked at.
 const TICK: Duration = Duration::from_secs(1);
-/// How often the published Service is looked at.
-const SERVICE: Duration = Duration::from_secs(15);
 /// How many changes may wait to be taken in.
 const CHANGES: usize = 1024;
 
@@ -45,7 +44,7 @@ pub(crate) struct Writer {
     pub(crate) facts: watch::Receiver<Option<Arc<Facts>>>,
     pub(crate) leadership: Leadership,
     pub(crate) metrics: Arc<StatusMetrics>,
-    /// What the watches of this writer may not read.
+    /// What the watches of this writer may not read, or miss.
     pub(crate) found: watch::Sender<Vec<Finding>>,
     pub(crate) stop: CancellationToken,
 }
@@ -81,6 +80,7 @@ impl Writer {
         let mut agenda = Agenda::new(&self.options.identity);
         if let IngressEndpoint::Address(address) = &self.options.endpoint {
             agenda.addresses = Some([address.clone()].into());
+            self.metrics.addresses(1);
         }
         let desk = Desk::new(self.client.clone(), self.options.field_manager.clone());
         let mut watches = self.watches(&desk);
@@ -118,6 +118,7 @@ impl Writer {
                 }
                 contended = watches.next(&mut agenda) => {
                     (0..contended).for_each(|_| self.metrics.contended());
+                    self.metrics.addresses(agenda.addresses.as_deref().map_or(0, <[_]>::len));
                     true
                 }
                 changed = self.facts.changed() => {
@@ -170,7 +171,8 @@ impl Writer {
         let (sender, addresses) = mpsc::channel(1);
         match self.options.endpoint.clone() {
             IngressEndpoint::Service { namespace, name } => {
-                tasks.spawn(publish(desk.clone(), namespace, name, sender));
+                let found = self.found.clone();
+                tasks.spawn(published::tell(desk.clone(), (namespace, name), sender, found));
             }
             IngressEndpoint::Nodes => {
                 tasks.spawn(nodes::tell(self.client.clone(), sender, self.found.clone()));
@@ -222,23 +224,5 @@ async fn plan(mut agenda: Agenda, facts: Arc<Facts>) -> Agenda {
             // The runtime ends, and this task with it.
             Err(_) => std::future::pending().await,
         },
-    }
-}
-
-/// Tells the addresses of the published Service whenever they change.  While it has none, what was told stays.
-async fn publish(desk: Desk, namespace: String, name: String, told: mpsc::Sender<Vec<Address>>) {
-    let mut last = Vec::new();
-    loop {
-        if let Ok(Some(addresses)) = desk.addresses(&namespace, &name).await
-            && !addresses.is_empty()
-            && addresses != last
-        {
-            last.clone_from(&addresses);
-            if told.send(addresses).await.is_err() {
-                return;
-            }
-        }
-        let pause = if last.is_empty() { TICK } else { SERVICE };
-        tokio::time::sleep(crate::call::jittered(pause)).await;
     }
 }

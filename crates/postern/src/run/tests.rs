@@ -181,3 +181,24 @@ async fn folders_that_start_over_are_read_whole() {
     drop(folder);
     assert!(folders.apply(news, &mut World::new(Settings::default())).is_none());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_missing_to_tell_the_cluster_is_logged_once_until_it_is_there() {
+    let mut running = running(vec![Told::Yaml("acme")]).await;
+    let origin = postern_model::Origin::bare(postern_model::ObjectKey::new(Kind::File, "", "k"));
+    let finding = Finding {
+        severity: Severity::Warning,
+        reason: postern_model::Reason::ServiceNotFound,
+        origin,
+        field: "".into(),
+        message: "the published Service does not exist".to_owned(),
+        remedy: "create it",
+    };
+    let line = "warning ServiceNotFound: the published Service does not exist; create it";
+    running.note(vec![finding]);
+    assert!(running.missing.contains(line) && running.found.contains(line), "it is logged already");
+    assert!(running.line.findings().any(|finding| sentence(&finding) == line), "it counts");
+    running.note(Vec::new());
+    assert!(running.missing.is_empty());
+    assert!(!running.line.findings().any(|finding| sentence(&finding) == line));
+}
