@@ -73,7 +73,7 @@ async fn owners(cluster: &Cluster, domain: &str) -> BTreeMap<String, String> {
 
 #[tokio::test]
 #[ignore = "needs the test cluster: cargo xtask cluster test"]
-async fn a_claim_under_another_name_or_with_an_earlier_epoch_is_refused() {
+async fn a_claim_under_another_name_with_an_earlier_epoch_or_anothers_uid_is_refused() {
     let cluster = Cluster::shared().await;
     let mut api = Api::connect(&cluster).await;
     let mut wrong = claim("shop.rules.example", "rules");
@@ -89,6 +89,14 @@ async fn a_claim_under_another_name_or_with_an_earlier_epoch_is_refused() {
     assert_eq!(status, 422, "{answer}");
     let (status, _) = api.send("PATCH", &path, &json!({"spec": {"host": "a.rules.example"}})).await;
     assert_eq!(status, 422);
+
+    // Bound to a namespace that is not its own any more, it would be taken for one whose namespace is gone.
+    api.must("PATCH", &path, &json!({"spec": {"namespaceUID": "of-others"}})).await;
+    let (status, answer) = api.send("PATCH", &path, &json!({"spec": {"namespace": "third"}})).await;
+    assert_eq!(status, 422, "{answer}");
+    assert!(answer["message"].to_string().contains("remove it (null)"), "{answer}");
+    let given = json!({"spec": {"namespace": "third", "namespaceUID": null}});
+    api.must("PATCH", &path, &given).await;
 }
 
 #[tokio::test]

@@ -39,9 +39,11 @@ const MAX_PLAIN: usize = 251;
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
+// `namespace` is a reserved word of CEL, and written so.
 #[x_kube(
     crates(kube_core = "::kube_core"),
     validation = Rule::new("self.host == oldSelf.host").message("host cannot be changed: a claim is to one hostname for ever"),
+    validation = Rule::new("self.__namespace__ == oldSelf.__namespace__ || !has(self.namespaceUID) || !has(oldSelf.namespaceUID) || self.namespaceUID != oldSelf.namespaceUID").message("namespaceUID is the old namespace's: to give the hostname away, remove it (null) with the same change, and Postern pins the namespace that is there"),
     validation = Rule::new("self.epoch >= oldSelf.epoch").message("epoch cannot go back: tickets and connections of an old owner would come alive again")
 )]
 pub struct HostClaimSpec {
