@@ -2,9 +2,10 @@
 //! One request on its way to a backend, and the answer on its way back, both at once: an answer may begin, and end,
 //! before the request has been sent.
 
+mod wait;
+
 use std::io;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use super::body::{Framing, Incoming, Outgoing, Step};
 use super::chunked::copy_trailers;
@@ -18,6 +19,7 @@ use super::wire::Wire;
 use crate::buffer::Buffer;
 use crate::exchange::Exchange;
 use crate::roster::Watch;
+use wait::Wait;
 
 /// The most bytes of an answer's head.
 const MAX_HEAD: usize = 256 * 1024;
@@ -50,18 +52,6 @@ pub(crate) enum End {
     ClientGone,
     /// It broke in the middle of the answer, which must not look complete.
     Cut,
-}
-
-/// What is being waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wait {
-    Nothing,
-    /// The client, to send more of the request's body.
-    Request,
-    /// The client, to take more of the answer.
-    Client,
-    /// The backend, to begin its answer.
-    Head,
 }
 
 #[derive(Debug)]
@@ -338,79 +328,6 @@ impl<'a> Relay<'a> {
 
     fn has_begun_answer(&self) -> bool {
         !matches!(self.state.phase, Phase::Head(_))
-    }
-
-    // Deadlines.
-
-    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let wait = self.waits_for();
-        if wait == Wait::Nothing {
-            return Poll::Pending;
-        }
-        if wait != self.state.wait {
-            self.state.wait = wait;
-            self.deadline.set(self.limit(wait));
-        }
-        self.deadline.poll(cx)
-    }
-
-    /// Notes since when the client has moved nothing that is waited for.  Silence after the answer has begun, or before a
-    /// backend has said 100, may be what the two have agreed upon.
-    fn watch(&mut self) {
-        let waits = match self.wait() {
-            Wait::Client => true,
-            Wait::Request => {
-                let asks_first = self.plan.shape.expects_continue && !self.state.continued;
-                !self.has_begun_answer() && !asks_first
-            }
-            Wait::Nothing | Wait::Head => false,
-        };
-        if waits && self.state.watch.is_none() {
-            self.state.watch = self.exchange.watch();
-        }
-        if let Some(watch) = &mut self.state.watch {
-            let moved = self.client.written + self.exchange.request_bytes;
-            watch.note(waits.then_some(moved));
-        }
-    }
-
-    fn waits_for(&self) -> Wait {
-        let wait = self.wait();
-        if self.limit(wait) == Duration::ZERO { Wait::Nothing } else { wait }
-    }
-
-    fn wait(&self) -> Wait {
-        if !self.client.outbox.is_empty() {
-            Wait::Client
-        } else if self.upstream.outbox.is_empty()
-            && !self.plan.shape.body.is_over()
-            && !self.state.refuses_more
-        {
-            Wait::Request
-        } else if matches!(self.state.phase, Phase::Head(_)) {
-            Wait::Head
-        } else {
-            Wait::Nothing
-        }
-    }
-
-    fn limit(&self, wait: Wait) -> Duration {
-        let connection = self.exchange.connection();
-        match wait {
-            Wait::Nothing => Duration::ZERO,
-            Wait::Request => connection.config.timeouts.read,
-            Wait::Client => connection.config.timeouts.write,
-            Wait::Head => connection.worker.config.upstream.response_header_timeout,
-        }
-    }
-
-    fn timed_out(&self) -> End {
-        match self.state.wait {
-            _ if self.has_begun_answer() => End::Cut,
-            Wait::Request => End::ClientTimeout,
-            Wait::Client => End::ClientGone,
-            Wait::Head | Wait::Nothing => End::BackendTimeout,
-        }
     }
 }
 
