@@ -35,6 +35,22 @@ impl Load {
         load
     }
 
+    /// Clients of a Service with these endpoints, each request on a new connection to the next of them.  Like kube-proxy
+    /// a client leaves an endpoint that fails it, and asks another.
+    pub(crate) fn through(endpoints: &[IpAddr], host: &str, redial: Redial) -> Self {
+        let mut load = Self::default();
+        for first in 0..endpoints.len() {
+            let host = host.to_owned();
+            let service = Service { endpoints: endpoints.to_vec(), next: first, redial };
+            let service = Arc::new(tokio::sync::Mutex::new(service));
+            load.client(move || {
+                let (service, host) = (service.clone(), host.clone());
+                async move { service.lock().await.get(&host).await }
+            });
+        }
+        load
+    }
+
     /// A client over TLS.  Another certificate than this is a failure.
     pub(crate) fn secure(edge: IpAddr, host: &str, certificate: &TestCertificate) -> Self {
         let mut load = Self::default();
@@ -89,6 +105,38 @@ impl Load {
             client.await.expect("a client does not panic");
         }
         self.counted.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// When a client asks another endpoint.
+#[derive(Clone, Copy)]
+pub(crate) enum Redial {
+    /// When it had no connection: a request that was sent must be answered.
+    WhenRefused,
+    /// When a connection ended without an answer, too, as browsers and proxies do with GET.
+    WhenLost,
+}
+
+/// The endpoints of a Service that are not known to be gone.
+struct Service {
+    endpoints: Vec<IpAddr>,
+    next: usize,
+    redial: Redial,
+}
+
+impl Service {
+    async fn get(&mut self, host: &str) -> Outcome {
+        loop {
+            let turn = self.next % self.endpoints.len();
+            self.next = turn + 1;
+            let outcome = get(self.endpoints[turn], host, "/").await;
+            let Outcome::Failed(reason) = &outcome else { return outcome };
+            let is_lost = matches!(self.redial, Redial::WhenLost) || reason.contains("refused");
+            if !is_lost || self.endpoints.len() == 1 {
+                return outcome;
+            }
+            self.endpoints.remove(turn);
+        }
     }
 }
 

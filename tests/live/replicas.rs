@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::cable::Cable;
 use crate::client::{Outcome, staleness};
 use crate::cluster::{Cluster, PATIENCE, PROMPT, eventually};
-use crate::load::{Load, only};
+use crate::load::{Load, Redial, only};
 use crate::postern::{Postern, Start};
 use crate::yaml::{documents, ingress, tenant};
 
@@ -51,7 +51,7 @@ async fn a_leader_that_is_killed_takes_no_request_and_no_owner_with_it() {
     }
     cluster.apply(&ingress("killed-b", "thief", &[host])).await;
     is_recorded(&cluster, host, "killed-a").await;
-    let load = Load::start(&[other.address, other.address], host);
+    let load = Load::through(&[leader.address, other.address], host, Redial::WhenLost);
     load.goes_on(50).await;
     leader.kill().await;
     // Claims that come while nobody leads are recorded by the next leader.
@@ -80,7 +80,8 @@ async fn a_leader_that_ends_hands_over_within_five_seconds() {
     for replica in [&leader, &other] {
         replica.serves(host, &Outcome::of("ended"), PROMPT).await;
     }
-    let load = Load::start(&[other.address], host);
+    let load = Load::through(&[leader.address, other.address], host, Redial::WhenRefused);
+    load.goes_on(50).await;
     let start = Instant::now();
     leader.stop().await;
     eventually("the other leads", PATIENCE, async || {
