@@ -13,7 +13,7 @@ fn read(path: &str) -> String {
 /// `area/file.rs` with the functions that are tests.
 fn tests() -> BTreeSet<String> {
     let mut all = BTreeSet::new();
-    for area in ["isolation", "wire", "golden"] {
+    for area in ["isolation", "wire", "golden", "live", "chart"] {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(area);
         let files = fs::read_dir(folder).expect("the folder is there").filter_map(Result::ok);
         for file in
@@ -29,7 +29,9 @@ fn tests() -> BTreeSet<String> {
                     let name = signature.split('(').next().unwrap_or_default();
                     all.insert(format!("{area}::{module}::{name}"));
                 }
-                is_test = line.starts_with("#[tokio::test") || line.starts_with("#[test]");
+                is_test = line.starts_with("#[tokio::test")
+                    || line.starts_with("#[test]")
+                    || is_test && line.starts_with("#[");
             }
         }
     }
@@ -51,7 +53,7 @@ fn every_test_that_the_promises_name_exists() {
     let text = read("../docs/ISOLATION.md");
     let (tests, golden) = (tests(), golden_files());
     let named: Vec<_> = text.split('`').skip(1).step_by(2).collect();
-    let ours = ["isolation::", "wire::", "golden::"];
+    let ours = ["isolation::", "wire::", "golden::", "live::", "chart::"];
     let elsewhere = |name: &str| {
         let Some((file, test)) = name.split_once(".rs::") else { return true };
         read(&format!("../{file}.rs")).contains(&format!("fn {test}("))
