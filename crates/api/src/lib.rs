@@ -15,6 +15,7 @@ mod namespace;
 mod reference_grant;
 mod secret;
 mod service;
+mod spelling;
 mod tenant;
 mod text_map;
 
@@ -33,6 +34,7 @@ pub use reference_grant::{
 };
 pub use secret::{Secret, SecretData, SecretText};
 pub use service::{Service, ServicePort, ServiceSpec};
+pub use spelling::is_nearly;
 pub use tenant::{LabelSelector, Tenant, TenantLimits, TenantSpec, TenantTls};
 pub use text_map::TextMap;
 

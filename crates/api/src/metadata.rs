@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer};
 
+use crate::is_nearly;
 use crate::text_map::{TextMap, filtered};
 
 /// `metadata`, as far as Postern reads it.
@@ -53,10 +54,18 @@ impl Annotations {
 }
 
 fn is_read(key: &str) -> bool {
-    key.starts_with(Annotations::TRAEFIK)
-        || key.starts_with(Annotations::NGINX)
-        || key == Annotations::CLASS
-        || key == Annotations::DEFAULT_CLASS
+    key == Annotations::CLASS || key == Annotations::DEFAULT_CLASS || is_router(key)
+}
+
+/// Whether it is, or is meant to be, an annotation for a router that Postern knows.
+fn is_router(key: &str) -> bool {
+    let is_like = |start: &str| {
+        // A start of ours ends with the slash.
+        let domain = key.split_once('/').map(|(domain, _)| domain);
+        let start = start.trim_end_matches('/');
+        domain.is_some_and(|domain| is_nearly(domain, start))
+    };
+    is_like(Annotations::TRAEFIK) || is_like(Annotations::NGINX)
 }
 
 impl<'de> Deserialize<'de> for Annotations {
@@ -78,5 +87,25 @@ mod tests {
         assert_eq!(metadata.annotations.0.len(), 1);
         assert_eq!(metadata.annotations.value(Annotations::CLASS), Some("x"));
         assert_eq!(metadata.labels, TextMap::default());
+    }
+
+    #[test]
+    fn annotations_whose_domain_is_misspelt_are_kept_to_be_told() {
+        for kept in [
+            "traefik.ingress.kubernets.io/router.middlewares",
+            "Traefik.ingress.kubernetes.io/x",
+            "nginx.ingres.kubernetes.io/auth-url",
+        ] {
+            assert!(is_read(kept), "{kept}");
+        }
+        for other in [
+            "traefik.ingress.kubernetes.io",
+            "alb.ingress.kubernetes.io/scheme",
+            "service.beta.kubernetes.io/aws-load-balancer-type",
+            "external-dns.alpha.kubernetes.io/hostname",
+            "",
+        ] {
+            assert!(!is_read(other), "{other}");
+        }
     }
 }

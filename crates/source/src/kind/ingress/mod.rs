@@ -3,6 +3,7 @@
 
 mod annotations;
 mod backend;
+mod guards;
 mod path;
 
 use std::sync::Arc;

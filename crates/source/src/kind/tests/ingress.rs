@@ -259,6 +259,88 @@ fn what_guards_a_rule_and_cannot_be_honoured_closes_it() {
     assert!(annotated(&["router.pathmatcher: PathRegexp"], "Exact").rules[0].closed_by.is_empty());
 }
 
+/// An Ingress with these annotations, whole lines, and one rule.
+fn with_annotations(lines: &[&str]) -> Arc<HttpRoutes> {
+    let lines: String = lines.iter().map(|line| format!("    {line}\n")).collect();
+    routes(&format!("  annotations:\n{lines}"), &rule("/a", "Prefix"))
+}
+
+#[test]
+fn guards_that_are_not_supported_close_all_rules_and_say_which_annotation() {
+    for (annotation, value) in [
+        ("nginx.ingress.kubernetes.io/auth-url", "https://auth.test"),
+        ("nginx.ingress.kubernetes.io/auth-signin", "https://auth.test"),
+        ("nginx.ingress.kubernetes.io/auth-type", "basic"),
+        ("nginx.ingress.kubernetes.io/auth-secret", "users"),
+        ("nginx.ingress.kubernetes.io/auth-tls-secret", "acme/ca"),
+        ("nginx.ingress.kubernetes.io/whitelist-source-range", "10.0.0.0/8"),
+        ("nginx.ingress.kubernetes.io/allowlist-source-range", "10.0.0.0/8"),
+        ("nginx.ingress.kubernetes.io/denylist-source-range", "10.0.0.0/8"),
+        ("nginx.ingress.kubernetes.io/satisfy", "any"),
+        ("nginx.ingress.kubernetes.io/server-snippet", "deny all;"),
+        ("nginx.ingress.kubernetes.io/configuration-snippet", "deny all;"),
+        ("nginx.ingress.kubernetes.io/auth-snippet", "deny all;"),
+        ("traefik.ingress.kubernetes.io/router.middleware", "acme-auth@kubernetescrd"),
+        ("traefik.ingress.kubernetes.io/router.middlwares", "acme-auth@kubernetescrd"),
+        ("traefik.ingress.kubernets.io/router.middlewares", "acme-auth@kubernetescrd"),
+    ] {
+        let routes = with_annotations(&[&format!("{annotation}: \"{value}\"")]);
+        let field = format!("metadata.annotations[{annotation}]");
+        assert_eq!(told(&routes.findings), [(field.as_str(), Reason::Unsupported)]);
+        assert_eq!(routes.findings[0].severity, Severity::Error);
+        assert!(routes.findings[0].remedy.contains("remove"), "{annotation}");
+        let closed = format!("annotation {annotation}");
+        assert_eq!(routes.rules[0].closed_by, [Arc::from(closed)]);
+    }
+}
+
+#[test]
+fn a_guard_is_known_in_any_case_as_in_traefik() {
+    let routes = annotated(&["Router.Middlewares: auth"], "Prefix");
+    assert_eq!(routes.rules[0].closed_by, [Arc::from("middleware auth")]);
+    let routes = annotated(&["Router.EntryPoints: web", "Router.TLS: 'true'"], "Prefix");
+    assert_eq!(routes.findings, []);
+    assert_eq!(routes.rules[0].entry_points, EntryPointSelection::Named(vec!["web".into()]));
+    assert_eq!(routes.rules[0].tls, TlsUse::Only);
+}
+
+#[test]
+fn what_restricts_nobody_is_told_and_closes_nothing() {
+    let routes = with_annotations(&[
+        "nginx.ingress.kubernetes.io/ssl-redirect: 'true'",
+        "nginx.ingress.kubernetes.io/limit-rps: '5'",
+        "nginx.ingress.kubernetes.io/proxy-body-size: 8m",
+        "nginx.ingress.kubernetes.io/rewrite-target: /",
+        "nginx.ingress.kubernets.io/rewrite-target: /",
+    ]);
+    assert!(routes.rules[0].closed_by.is_empty());
+    let field = |name: &str| format!("metadata.annotations[nginx.ingress.{name}]");
+    let names = [
+        "kubernetes.io/limit-rps",
+        "kubernetes.io/ssl-redirect",
+        "kubernets.io/rewrite-target",
+        "kubernetes.io/proxy-body-size",
+    ];
+    let told: Vec<_> = routes.findings.iter().map(|finding| finding.field.to_string()).collect();
+    assert_eq!(told, names.map(field));
+    assert!(routes.findings.iter().all(|finding| finding.severity == Severity::Warning));
+}
+
+#[test]
+fn thousands_of_annotations_are_told_in_few_words_and_close_all_the_same() {
+    let many = |name: &str| -> Vec<String> {
+        let one = |number| format!("nginx.ingress.kubernetes.io/{name}{number}: x");
+        (0..3000).map(one).collect()
+    };
+    let lines = [many("limit-"), many("auth-")].concat();
+    let routes = with_annotations(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(routes.findings.len() < 100, "{}", routes.findings.len());
+    assert_eq!(routes.rules[0].closed_by.len(), 16);
+    let names = vec!["x"; 3000].join(",");
+    let routes = annotated(&[&format!("router.middlewares: '{names}'")], "Prefix");
+    assert_eq!((routes.findings.len(), routes.rules[0].closed_by.len()), (1, 16));
+}
+
 #[test]
 fn what_is_not_known_is_told_and_nothing_is_weakened() {
     let routes = annotated(
