@@ -30,6 +30,8 @@ mod verdict;
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     mode: TenancyMode,
+    /// Some names may be part of a domain that cannot be read: what nobody holds, nobody is given.
+    withholds: bool,
     now: Timestamp,
     quarantine: i64,
     domains: Names<TenantId>,
@@ -78,6 +80,7 @@ impl Ledger {
         let settings = world.settings();
         let mut ledger = Self {
             mode: settings.tenancy,
+            withholds: world.tenancy().is_unbounded(),
             now: world.now(),
             quarantine: settings.quarantine_seconds,
             quotas: Quotas::new(settings.max_hosts, world.tenancy()),
@@ -153,6 +156,10 @@ impl Ledger {
                     self.announce(&record.pattern, &claim, ClaimState::Held);
                 }
                 Standing::Held(tenant)
+            }
+            // Its namespace may be one of a Tenant that cannot be read: that is no reason to give the name up.
+            (ClaimState::Held, None) if self.withholds && !is_bereft => {
+                Standing::Released { last: None, at: self.now }
             }
             (ClaimState::Held, None) => {
                 self.announce(&record.pattern, &claim, ClaimState::Released(self.now));
@@ -303,6 +310,7 @@ impl Ledger {
         match nearest {
             Some(Verdict::Owned { .. }) => owned,
             Some(refused) => refused,
+            None if self.withholds => Verdict::Withheld,
             None if self.quotas.have_room(tenant) => owned,
             None => Verdict::LimitReached { limit: self.quotas.limit(tenant).unwrap_or(0) },
         }

@@ -5,6 +5,18 @@ use std::sync::Arc;
 
 use postern_model::{Finding, Origin, Reason, Severity};
 
+/// What is said about every object of a tenant whose Tenant object cannot be read in full.
+pub(crate) fn tenant_closed(origin: &Origin) -> Finding {
+    TENANT_CLOSED.about(
+        origin,
+        "",
+        "nothing of this tenant is served, since its Tenant object cannot be read in full",
+    )
+}
+
+const TENANT_CLOSED: Notice =
+    Notice::error(Reason::NamespaceNotAdmitted, "ask the operator to correct the Tenant object");
+
 /// What a finding says besides where and why.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Notice {
@@ -46,8 +58,14 @@ pub(crate) const NOT_OWNED_TEXT: &str = "this hostname belongs to another tenant
 /// The whole text for a name that somebody gave up a short while ago.
 pub(crate) const QUARANTINED_TEXT: &str = "this hostname was released a short while ago";
 
+/// The whole text for a name that may belong to a Tenant that cannot be read.
+pub(crate) const WITHHELD_TEXT: &str =
+    "a Tenant object cannot be read, and no hostname is given to anybody until it is corrected";
+
 pub(crate) const HOST_NOT_OWNED: Notice =
     Notice::error(Reason::HostNotOwned, "use a hostname of your own, or ask the operator");
+pub(crate) const HOST_WITHHELD: Notice =
+    Notice::error(Reason::HostNotOwned, "ask the operator to correct the Tenant object");
 pub(crate) const HOST_QUARANTINED: Notice =
     Notice::error(Reason::HostQuarantined, "wait until the quarantine ends, or ask the operator");
 pub(crate) const CLAIM_LIMIT_REACHED: Notice = Notice::error(
@@ -63,6 +81,8 @@ pub(crate) const CLASS_NOT_FOUND: Notice =
     Notice::warning(Reason::ClassNotFound, "create the IngressClass, or name one that exists");
 pub(crate) const ENTRY_POINT_NOT_FOUND: Notice =
     Notice::warning(Reason::EntryPointNotFound, "name an entry point of this installation");
+pub(crate) const TENANT_ENTRY_POINT: Notice =
+    Notice::warning(Reason::EntryPointNotFound, "name entry points that the installation has");
 pub(crate) const ENTRY_POINT_NONE: Notice = Notice::error(
     Reason::EntryPointNotFound,
     "name an entry point that this tenant may use and that speaks what the rule demands",
@@ -81,8 +101,6 @@ pub(crate) const PORT_NOT_FOUND: Notice =
 pub(crate) const EXTERNAL_NAME: Notice = Notice::error(
     Reason::ExternalNameNotAllowed,
     "use a Service with a selector, or with EndpointSlices of its own",
-pub(crate) const TENANT_ENTRY_POINT: Notice =
-    Notice::warning(Reason::EntryPointNotFound, "name entry points that the installation has");
 );
 pub(crate) const REF_NOT_PERMITTED: Notice = Notice::error(
     Reason::RefNotPermitted,

@@ -37,6 +37,8 @@ pub(crate) struct Tenant {
     room: TenantRoom,
     entry_points: EntryPointSet,
     demands: TlsDemands,
+    /// Its Tenant object cannot be read in full: it keeps its names, and nothing of it is served (I9).
+    closed: bool,
     catch_all: bool,
     max_routes: Option<u32>,
     limits: TenantLimits,
@@ -163,6 +165,7 @@ impl Tenant {
             room,
             entry_points,
             demands: TlsDemands { require_tls13: spec.is_some_and(|spec| spec.require_tls13) },
+            closed: spec.is_some_and(TenantSpec::is_closed),
             catch_all: false,
             max_routes: spec.and_then(|spec| spec.max_routes).or(terms.max_routes()),
             limits: TenantLimits {
@@ -293,9 +296,11 @@ impl Tenant {
             self.backends.release(&service, slot);
             touched.services.insert(service);
         }
-        self.certificates.remove(&declared.routes, &mut |name| {
-            touched.names.insert(name.clone());
-        });
+        if !self.closed {
+            self.certificates.remove(&declared.routes, &mut |name| {
+                touched.names.insert(name.clone());
+            });
+        }
     }
 
     fn add(
@@ -328,14 +333,18 @@ impl Tenant {
             pass.report.unserved.insert(object, Unserved::Everything);
             return;
         }
-        self.certificates.add(shop.view, routes, &mut |name| {
-            touched.names.insert(name.clone());
-        });
         let mut declared = Declared {
             routes: routes.clone(),
             slots: Vec::new(),
             findings: route::unknown_entry_points(pass.terms, routes),
         };
+        if self.closed {
+            declared.findings.push(notice::tenant_closed(&routes.origin));
+        } else {
+            self.certificates.add(shop.view, routes, &mut |name| {
+                touched.names.insert(name.clone());
+            });
+        }
         let (mut refused, mut lost) = (BTreeSet::new(), Vec::new());
         for (number, rule) in (0..).zip(&routes.rules) {
             let at = Position { routes, rule, number };
@@ -343,6 +352,7 @@ impl Tenant {
                 self.backends.watch(&object, &backend.service);
             }
             let leads = self.admit(at, &mut refused, &mut declared, pass)
+                && !self.closed
                 && self.add_rule(shop, at, &mut declared, pass);
             if !leads {
                 lost.push(number);

@@ -49,6 +49,17 @@ pub struct HostClaim {
     pub revision: Option<u64>,
 }
 
+impl HostClaim {
+    /// The state of a claim that cannot be read in full: until it is corrected nobody but the tenant that it names has
+    /// the hostname.  Given up at the end of the year 9999, it leaves no quarantine.
+    pub const CLOSED: ClaimState = ClaimState::Released(Timestamp(253_402_300_799));
+
+    /// Whether it could not be read in full.
+    pub fn is_closed(&self) -> bool {
+        self.record.state == Self::CLOSED
+    }
+}
+
 /// Whether a claim is in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClaimState {

@@ -37,5 +37,5 @@ pub use route::{
 pub use secret::{Secret, SecretBytes, SecretData};
 pub use settings::{EgressPolicy, EntryPoint, EntryPointId, EntryPointSet, Settings, TenancyMode};
 pub use small_map::SmallMap;
-pub use tenant::{IngressClass, Namespace, Tenancy, TenantId, TenantSpec};
+pub use tenant::{IngressClass, Namespace, Standing, Tenancy, TenantId, TenantSpec};
 pub use world::{NamespaceModel, TenantModel, World};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::finding::{Finding, Reason, Severity};
 use crate::host::HostPattern;
-use crate::origin::{ObjectKey, Origin};
+use crate::origin::Origin;
 use crate::settings::TenancyMode;
 
 /// A tenant's identity.  Made only by [`Tenancy`]: nothing read from the wire or from an object's spec can become one.
@@ -47,11 +47,26 @@ impl fmt::Debug for TenantId {
     }
 }
 
+/// How much of a Tenant object could be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// All of it.
+    #[default]
+    InForce,
+    /// Not all of it: its namespaces and domains are kept for it, and nothing of it is served.
+    Closed,
+    /// Not even its namespaces and domains, nor are they known from before: whatever no other Tenant names may be its
+    /// own, so that nobody is served it.
+    Unbounded,
+}
+
 /// A `postern.dev/v1alpha1` Tenant: what the operator decides about one tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TenantSpec {
     /// Which Tenant object.
     pub origin: Origin,
+    /// How much of it could be read.
+    pub standing: Standing,
     /// Its namespaces, by name.
     pub namespaces: BTreeSet<Arc<str>>,
     /// Its namespaces, by labels that only the operator sets (`spec.namespaceSelector.matchLabels`).
@@ -78,6 +93,65 @@ pub struct TenantSpec {
 }
 
 impl TenantSpec {
+    /// A Tenant of which nothing could be read but which one it is.
+    pub fn unread(origin: Origin) -> Self {
+        Self {
+            origin,
+            standing: Standing::Unbounded,
+            namespaces: BTreeSet::new(),
+            namespace_labels: BTreeMap::new(),
+            domains: Vec::new(),
+            entry_points: Vec::new(),
+            allow_catch_all: false,
+            require_tls13: true,
+            max_routes: None,
+            max_requests_in_flight: None,
+            max_connections: None,
+            max_hosts: None,
+            pinned: BTreeMap::new(),
+        }
+    }
+
+    /// Whether nothing of the tenant is served, since its object could not be read in full.
+    pub fn is_closed(&self) -> bool {
+        self.standing != Standing::InForce
+    }
+
+    /// The same Tenant, of which nothing is served.
+    #[must_use]
+    pub fn closed(&self) -> Self {
+        Self { standing: self.standing.max(Standing::Closed), ..self.clone() }
+    }
+
+    /// What is in force when this is read after `before`, or after nothing in a world that was compiled already.
+    ///
+    /// An object that could not be read keeps what was reserved for it: that only keeps others out.  Its policy is not
+    /// kept, and nothing of the tenant is served.  One that is unreadable from its first day was never in force, so
+    /// that nobody loses anything by it.
+    pub(crate) fn after(mut self, before: Option<&Self>, was_compiled: bool) -> Self {
+        let Some(before) = before.filter(|_| self.is_closed()) else {
+            if was_compiled {
+                self.standing = self.standing.min(Standing::Closed);
+            }
+            return self;
+        };
+        if before.standing != Standing::Unbounded {
+            self.standing = Standing::Closed;
+        }
+        self.namespaces.extend(before.namespaces.iter().cloned());
+        for (key, value) in &before.namespace_labels {
+            self.namespace_labels.entry(key.clone()).or_insert_with(|| value.clone());
+        }
+        let kept = before.domains.iter().filter(|domain| !self.domains.contains(domain));
+        let kept: Vec<_> = kept.cloned().collect();
+        self.domains.extend(kept);
+        for (name, uid) in &before.pinned {
+            self.pinned.entry(name.clone()).or_insert_with(|| uid.clone());
+        }
+        self.allow_catch_all |= before.allow_catch_all;
+        self
+    }
+
     /// Whether a namespace was deleted and created anew since it was pinned: then it inherits nothing, and is not the
     /// tenant's.  Where no UID is known, as in a folder of YAML, nobody can say so.
     pub fn was_replaced(
@@ -130,6 +204,8 @@ pub struct Tenancy {
     specs: BTreeMap<TenantId, Arc<TenantSpec>>,
     /// Namespaces that a Tenant wants, and that were created anew since it had them.
     replaced: BTreeMap<TenantId, BTreeSet<Arc<str>>>,
+    /// There is a Tenant of which it is not known what is its own.
+    unbounded: bool,
 }
 
 impl Tenancy {
@@ -147,6 +223,7 @@ impl Tenancy {
         }
         let mut specs: Vec<_> = specs.collect();
         specs.sort_by(|a, b| a.origin.age().cmp(&b.origin.age()));
+        tenancy.unbounded = specs.iter().any(|spec| spec.standing == Standing::Unbounded);
         for spec in specs {
             let id = TenantId(Identity::Declared(spec.origin.key.name.clone()));
             for name in wanted_namespaces(spec, namespaces) {
@@ -165,18 +242,22 @@ impl Tenancy {
         (tenancy, findings)
     }
 
-    /// The tenant of a namespace; nothing in mode `declared` for a namespace that no Tenant lists.
+    /// The tenant of a namespace; nothing in mode `declared` for a namespace that no Tenant lists, and in mode
+    /// `namespace` while one that cannot be read may list it.
     pub fn tenant_of(&self, namespace: &str) -> Option<TenantId> {
         match self.mode {
             TenancyMode::Off => Some(TenantId(Identity::Single)),
             TenancyMode::Declared => self.declared.get(namespace).cloned(),
-            TenancyMode::Namespace => Some(
-                self.declared
-                    .get(namespace)
-                    .cloned()
-                    .unwrap_or_else(|| TenantId(Identity::Namespace(namespace.into()))),
-            ),
+            TenancyMode::Namespace => self.declared.get(namespace).cloned().or_else(|| {
+                (!self.unbounded).then(|| TenantId(Identity::Namespace(namespace.into())))
+            }),
         }
+    }
+
+    /// Whether there is a Tenant of which it is not known what is its own.  Then nobody is given a name that they do not
+    /// hold already: it may be that Tenant's.
+    pub fn is_unbounded(&self) -> bool {
+        self.unbounded
     }
 
     /// What the operator decided about a tenant.
@@ -239,17 +320,25 @@ fn namespace_replaced(spec: &TenantSpec, namespace: &str) -> Finding {
 }
 
 /// A finding about an object whose namespace belongs to no tenant.
-pub(crate) fn not_admitted(origin: Origin) -> (ObjectKey, Finding) {
-    let finding = Finding {
+pub(crate) fn not_admitted(tenancy: &Tenancy, origin: Origin) -> Finding {
+    let namespace = &origin.key.namespace;
+    let (message, remedy) = if tenancy.unbounded {
+        (
+            format!("a Tenant object cannot be read, and namespace {namespace} may be its own"),
+            "ask the operator to correct the Tenant object",
+        )
+    } else {
+        (
+            format!("namespace {namespace} belongs to no Tenant, and tenancy.mode is declared"),
+            "ask the operator to list the namespace in a Tenant",
+        )
+    };
+    Finding {
         severity: Severity::Error,
         reason: Reason::NamespaceNotAdmitted,
-        message: format!(
-            "namespace {} belongs to no Tenant, and tenancy.mode is declared",
-            origin.key.namespace
-        ),
+        message,
         field: "metadata.namespace".into(),
-        remedy: "ask the operator to list the namespace in a Tenant",
+        remedy,
         origin,
-    };
-    (finding.origin.key.clone(), finding)
+    }
 }

@@ -62,6 +62,8 @@ pub struct World {
     claims: Claims,
     source_findings: BTreeMap<Arc<str>, Vec<Finding>>,
     changes: Changes,
+    /// Whether anybody has asked what changed: from then on, what was declared is in force.
+    was_compiled: bool,
 }
 
 impl World {
@@ -133,6 +135,7 @@ impl World {
 
     /// What changed since this was last called.
     pub fn take_changes(&mut self) -> Changes {
+        self.was_compiled = true;
         std::mem::take(&mut self.changes)
     }
 
@@ -204,7 +207,7 @@ impl World {
     /// routes in namespaces that belong to no tenant.
     pub fn findings(&self) -> impl Iterator<Item = Finding> + '_ {
         let strangers = self.strangers.values().flat_map(|model| model.routes.values());
-        let refused = strangers.map(|routes| not_admitted(routes.origin.clone()).1);
+        let refused = strangers.map(|routes| not_admitted(&self.tenancy, routes.origin.clone()));
         let read = self.source_findings.values().flatten();
         read.chain(&self.tenancy_findings).cloned().chain(refused)
     }
@@ -239,7 +242,7 @@ impl World {
             Kind::Namespace => swap(&mut self.namespaces, name, object.and_then(namespace)),
             Kind::IngressClass => swap(&mut self.classes, name, object.and_then(class)),
             Kind::Tenant => {
-                let after = object.and_then(spec);
+                let after = object.and_then(spec).map(|after| self.in_force(after));
                 let is_idle =
                     self.specs.get(name).zip(after.as_ref()).is_some_and(|(before, after)| {
                         before.differs_in_idle_pins_only(after, &self.namespaces)
@@ -251,6 +254,13 @@ impl World {
             Kind::HostClaim => {
                 // A HostClaim that goes does not free its name by itself: the ledger releases and quarantines.
                 let is_news = match object {
+                    // What is known already is more than what can be read of it now.
+                    Some(Object::HostClaim(claim))
+                        if claim.is_closed()
+                            && self.claims.all().contains_key(&claim.record.pattern) =>
+                    {
+                        false
+                    }
                     Some(Object::HostClaim(claim)) => self.claims.read(name, &claim),
                     _ => self.claims.gone(name),
                 };
@@ -262,6 +272,15 @@ impl World {
                 Placed::Filed(model.swap(key, object))
             }
         }
+    }
+
+    /// A Tenant as it is in force after the one of its name.
+    fn in_force(&self, spec: Arc<TenantSpec>) -> Arc<TenantSpec> {
+        if !spec.is_closed() {
+            return spec;
+        }
+        let before = self.specs.get(&spec.origin.key.name).map(|before| &**before);
+        Arc::new(Arc::unwrap_or_clone(spec).after(before, self.was_compiled))
     }
 
     fn namespace_mut(&mut self, namespace: &Arc<str>) -> &mut NamespaceModel {

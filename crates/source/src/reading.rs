@@ -70,7 +70,8 @@ impl<'a> Reading<'a> {
         Finding { severity, reason, origin, field: "".into(), message, remedy }
     }
 
-    fn place(&self) -> Option<Place> {
+    /// The present place; nothing in a cluster.
+    pub(crate) fn place(&self) -> Option<Place> {
         let Self { file, line, position, .. } = self;
         let place = || Place { file: file.clone(), line: *line, position: *position };
         (!file.is_empty()).then(place)

@@ -19,6 +19,8 @@ pub(crate) enum Verdict {
     Unclaimable(Unclaimable),
     /// It is nobody's, and the tenant may claim no more than so many names.
     LimitReached { limit: u32 },
+    /// It may be part of a domain that cannot be read.
+    Withheld,
 }
 
 impl Verdict {
@@ -30,6 +32,7 @@ impl Verdict {
             Self::Quarantined => Some(notice::HOST_QUARANTINED),
             Self::Unclaimable(_) => Some(notice::HOST_INVALID),
             Self::LimitReached { .. } => Some(notice::CLAIM_LIMIT_REACHED),
+            Self::Withheld => Some(notice::HOST_WITHHELD),
         }
     }
 }
@@ -44,6 +47,7 @@ impl fmt::Display for Verdict {
             Self::LimitReached { limit } => {
                 write!(f, "the tenant may hold {limit} hostnames, and it holds as many")
             }
+            Self::Withheld => f.write_str(notice::WITHHELD_TEXT),
         }
     }
 }

@@ -13,6 +13,7 @@ fn world(cross_namespace: bool, grants: &[Grant]) -> World {
     let mut world = world_with(settings);
     let spec = TenantSpec {
         origin: origin(Kind::Tenant, "acme", 0),
+        standing: Default::default(),
         namespaces: ["a", "a2"].map(Arc::from).into(),
         namespace_labels: BTreeMap::new(),
         domains: Vec::new(),

@@ -160,7 +160,9 @@ impl Tenant {
                 group.findings(&routes.origin, &mut findings);
             }
         }
-        certificate_findings(&self.certificates, routes, pass.terms.now, &mut findings);
+        if !self.closed {
+            certificate_findings(&self.certificates, routes, pass.terms.now, &mut findings);
+        }
         self.mentioned(routes, pass, &mut findings);
         findings
     }
@@ -178,8 +180,8 @@ impl Tenant {
                     continue;
                 }
                 let verdict = pass.ledger.verdict(&self.id, host);
-                // A mention claims nothing, so it exceeds nothing.
-                if matches!(verdict, Verdict::LimitReached { .. }) {
+                // A mention claims nothing, so it exceeds nothing and need not wait.
+                if matches!(verdict, Verdict::LimitReached { .. } | Verdict::Withheld) {
                     continue;
                 }
                 if let Some(notice) = verdict.notice() {

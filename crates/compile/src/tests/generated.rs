@@ -187,6 +187,7 @@ pub(super) fn start() -> impl Strategy<Value = (Settings, Vec<TenantSpec>)> {
         let settings = Settings { tenancy, allow_empty_services, max_hosts, ..Settings::default() };
         let specs = specs.into_iter().map(|(both, domain, allow_catch_all, limits)| TenantSpec {
             origin: origin(Kind::Tenant, "t", 0),
+            standing: Default::default(),
             namespaces: if both { ["b", "c"].map(Arc::from).into() } else { ["c".into()].into() },
             namespace_labels: Default::default(),
             domains: vec![host(domain)],
@@ -250,8 +251,8 @@ impl Seen {
             });
             &*key.namespace == tenant && !findings.is_empty()
         });
-        self.report.claims.retain(|claim| &*claim.namespace == tenant);
         self.report.unserved.retain(|key, _| &*key.namespace == tenant);
+        self.report.claims.retain(|claim| &*claim.namespace == tenant);
         self
     }
 }

@@ -77,6 +77,7 @@ fn tenant(pins: &[(&str, &str)], by_label: bool) -> Object {
     let labels = by_label.then(|| ("team".into(), "acme".into()));
     Object::Tenant(Arc::new(TenantSpec {
         origin: Origin::bare(key),
+        standing: Default::default(),
         namespaces: if by_label { [].into() } else { ["web".into()].into() },
         namespace_labels: labels.into_iter().collect(),
         domains: Vec::new(),

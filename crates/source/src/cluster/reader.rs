@@ -45,6 +45,11 @@ impl Reader {
     /// Reads an object.
     pub(super) fn read(&mut self, kind: Kind, item: &Item) -> Step {
         let mut step = self.read_whole(kind, item);
+        if kind == Kind::Tenant && step.object.is_none() {
+            // It stays in force, and closed: what it reserves goes to nobody else (I9).
+            let (origin, source) = (Origin::bare(step.key.clone()), Source::json(&item.text));
+            step.object = kind::closed(origin, &source, &mut self.strings);
+        }
         if kind == Kind::Namespace && step.object.is_none() {
             // It is there: whatever cannot be read of it, it must not look as if it was deleted (I17).
             let (origin, labels) = (Origin::bare(step.key.clone()), BTreeMap::new());

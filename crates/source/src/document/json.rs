@@ -59,6 +59,10 @@ impl LinesBefore<'_> {
 fn fault(error: serde_json::Error) -> Fault {
     let message = error.to_string();
     // The place is the finding's, not the sentence's.
-    let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(what, _)| what);
+    let message = match message.rsplit_once(" at line ").map_or(message.as_str(), |(what, _)| what)
+    {
+        "recursion limit exceeded" => "the document is nested more than 128 levels deep",
+        what => what,
+    };
     Fault::new(error.line() as u64, message)
 }

@@ -4,9 +4,13 @@
 mod fault;
 mod json;
 mod node;
+mod object;
+mod outline;
 mod plain;
 mod source;
 mod split;
+mod survey;
+mod trace;
 mod yaml;
 
 use std::collections::BTreeMap;
@@ -14,13 +18,16 @@ use std::sync::Arc;
 
 use postern_api::TypeMeta;
 use postern_model::{Finding, Object, Reason, Severity};
+use survey::Mistyped;
 
 pub(crate) use fault::Fault;
 pub(crate) use source::Source;
 use split::Chunk;
 
+pub(crate) use survey::{Field, Shape, nearest};
+
 use crate::MAX_DOCUMENT_BYTES;
-use crate::kind::{self, Named};
+use crate::kind;
 use crate::reading::Reading;
 
 /// Lists within lists: Kubernetes has no use for even one.
@@ -38,6 +45,9 @@ pub(crate) struct Contents {
     pub(crate) others: BTreeMap<Arc<str>, usize>,
     /// What is wrong with it, except for what the routes carry themselves.
     pub(crate) findings: Vec<Finding>,
+    /// There is something in it that cannot be read, or nothing at all, as in a file that is being written: what it
+    /// declared before may still be meant.
+    pub(crate) is_unclear: bool,
 }
 
 impl Contents {
@@ -50,12 +60,15 @@ impl Contents {
 /// Reads the text of one file.
 pub(crate) fn read(file: &[u8], reading: &mut Reading<'_>) -> Contents {
     let mut contents = Contents::default();
+    let mut is_empty = true;
     for chunk in split::documents(file) {
         if let Some(before) = split::lines_before_content(chunk.bytes) {
+            is_empty = false;
             reading.line = chunk.line.saturating_add(before);
             document(chunk, reading, &mut contents);
         }
     }
+    contents.is_unclear |= is_empty;
     contents.objects.shrink_to_fit();
     contents.findings.shrink_to_fit();
     contents
@@ -64,7 +77,8 @@ pub(crate) fn read(file: &[u8], reading: &mut Reading<'_>) -> Contents {
 fn document(chunk: Chunk<'_>, reading: &mut Reading<'_>, contents: &mut Contents) {
     if chunk.bytes.len() > MAX_DOCUMENT_BYTES {
         let message = format!("the document is larger than {} MiB", MAX_DOCUMENT_BYTES >> 20);
-        return contents.found([reading.broken(message)]);
+        let finding = reading.broken(message);
+        return contents.lose(&chunk.bytes[..MAX_DOCUMENT_BYTES], finding, reading);
     }
     let text = match std::str::from_utf8(chunk.bytes) {
         Ok(text) => text,
@@ -72,7 +86,8 @@ fn document(chunk: Chunk<'_>, reading: &mut Reading<'_>, contents: &mut Contents
             let valid = &chunk.bytes[..error.valid_up_to()];
             let lines = memchr::memchr_iter(b'\n', valid).count();
             reading.line = chunk.line.saturating_add(u32::try_from(lines).unwrap_or(u32::MAX));
-            return contents.found([reading.broken("the document is not UTF-8".into())]);
+            let finding = reading.broken("the document is not UTF-8".into());
+            return contents.lose(chunk.bytes, finding, reading);
         }
     };
     let looks_like_json = text.trim_ascii_start().starts_with('{');
@@ -96,31 +111,34 @@ impl Walk {
     fn object(&self, source: &Source<'_>, reading: &mut Reading<'_>, contents: &mut Contents) {
         let meta = match source.type_meta() {
             Ok(meta) => self.or_default(meta),
-            Err(fault) => return contents.found([self.fault(&fault, reading)]),
+            Err(fault) => {
+                let finding = self.fault(&fault, source.mistyped_field(&TYPE_META), reading);
+                return contents.lose(source.text().as_bytes(), finding, reading);
+            }
         };
         let (Some(version), Some(kind)) = (&meta.api_version, &meta.kind) else {
-            return contents.found([reading.no_object()]);
+            return contents.lose(source.text().as_bytes(), reading.no_object(), reading);
         };
         if kind.ends_with("List") {
             match source.items() {
                 Ok(None) => {}
                 Ok(Some(items)) => return self.list(&meta, (source, items), reading, contents),
-                Err(fault) => return contents.found([self.fault(&fault, reading)]),
+                Err(fault) => {
+                    let finding = self.fault(&fault, None, reading);
+                    return contents.lose(source.text().as_bytes(), finding, reading);
+                }
             }
         }
-        match kind::read((version, kind), source, reading) {
-            Some(Ok(parsed)) => {
-                contents.objects.extend(parsed.object);
-                contents.found(parsed.findings);
-            }
-            Some(Err(fault)) => {
-                contents.found(self.unreadable((version, kind), source, &fault, reading));
-            }
-            None => {
-                contents.found(kind::near_miss(version, kind, reading));
-                let name = reading.strings.share(&format!("{version}/{kind}"));
-                *contents.others.entry(name).or_default() += 1;
-            }
+        if let Some(kind) = kind::kind_of((version, kind)) {
+            self.known(kind, source, reading, contents);
+        } else if let Some(kind) = kind::of_ours((version, kind)) {
+            self.other_version(kind, source, reading, contents);
+        } else if let Some(meant) = kind::misspelt((version, kind)) {
+            contents.misspelt(meant, reading);
+        } else {
+            contents.found(kind::near_miss(version, kind, reading));
+            let name = reading.strings.share(&format!("{version}/{kind}"));
+            *contents.others.entry(name).or_default() += 1;
         }
         reading.position = reading.position.saturating_add(1);
     }
@@ -141,7 +159,9 @@ impl Walk {
         contents: &mut Contents,
     ) {
         if self.depth == MAX_LIST_DEPTH {
-            return contents.found([reading.broken("lists are nested too deeply".into())]);
+            let message = format!("lists are nested more than {MAX_LIST_DEPTH} levels deep");
+            let finding = reading.broken(message);
+            return contents.lose(source.text().as_bytes(), finding, reading);
         }
         let item_kind = meta.kind.as_deref().and_then(|kind| kind.strip_suffix("List"));
         let default = match item_kind {
@@ -159,28 +179,25 @@ impl Walk {
         }
     }
 
-    /// A finding about an object that is not what its kind should be: by its name, if that can be read.  Nothing if it
-    /// lives in a namespace that is not read.
-    fn unreadable(
+    /// What is wrong with a text: the field of another type, if it is one.
+    fn fault(
         &self,
-        type_meta: (&str, &str),
-        source: &Source<'_>,
         fault: &Fault,
+        mistyped: Option<Mistyped>,
         reading: &mut Reading<'_>,
-    ) -> Option<Finding> {
-        let about_file = self.fault(fault, reading);
-        match kind::name(type_meta, source, reading) {
-            Named::Object(origin) => Some(Finding { origin, ..about_file }),
-            Named::Elsewhere => None,
-            Named::Nothing => Some(about_file),
+    ) -> Finding {
+        reading.line = self.first_line.saturating_add(fault.line - 1);
+        match mistyped {
+            Some(Mistyped { field, expected }) => {
+                Finding { field: field.into(), ..reading.broken(expected.into()) }
+            }
+            None => reading.broken(fault.message.clone()),
         }
     }
-
-    fn fault(&self, fault: &Fault, reading: &mut Reading<'_>) -> Finding {
-        reading.line = self.first_line.saturating_add(fault.line - 1);
-        reading.broken(fault.message.clone())
-    }
 }
+
+/// What every document is.
+static TYPE_META: Shape = Shape::Open(&[("apiVersion", Shape::Text), ("kind", Shape::Text)]);
 
 impl Reading<'_> {
     /// A document that cannot be read: none of its objects are.

@@ -6,7 +6,12 @@ use serde::de::DeserializeOwned;
 
 use super::fault::Fault;
 use super::node::Node;
+use super::outline::Sketch;
+use super::survey::{self, Mistyped, Shape, Unknown};
 use super::{json, plain, yaml};
+
+/// In larger documents nobody looks for slips of the pen when that takes reading them once more.
+const MAX_SURVEYED: usize = 1 << 20;
 
 /// One object's text, as far as it is understood.
 pub(crate) struct Source<'a>(Text<'a>);
@@ -45,6 +50,13 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// The text itself.
+    pub(super) fn text(&self) -> &str {
+        match &self.0 {
+            Text::Plain(_, text) | Text::Yaml(text) | Text::Json(text) => text,
+        }
+    }
+
     /// Of which kind it is.
     pub(super) fn type_meta(&self) -> Result<TypeMeta, Fault> {
         self.read()
@@ -56,6 +68,38 @@ impl<'a> Source<'a> {
             Text::Plain(node, text) => T::deserialize(node).or_else(|_| yaml::read(text)),
             Text::Yaml(text) => yaml::read(text),
             Text::Json(text) => json::read(text),
+        }
+    }
+
+    /// The fields that its kind does not know.
+    pub(super) fn unknown_fields(&self, shape: &Shape) -> Vec<Unknown> {
+        match &self.0 {
+            Text::Plain(node, _) => survey::unknown(node, shape),
+            Text::Yaml(text) | Text::Json(text) if text.len() > MAX_SURVEYED => Vec::new(),
+            _ => self.sketch().map(|sketch| survey::unknown(&sketch, shape)).unwrap_or_default(),
+        }
+    }
+
+    /// The first field of another type than its kind has there.
+    pub(super) fn mistyped_field(&self, shape: &Shape) -> Option<Mistyped> {
+        match &self.0 {
+            Text::Plain(node, _) => survey::mistyped(node, shape),
+            _ => survey::mistyped(&self.sketch()?, shape),
+        }
+    }
+
+    fn sketch(&self) -> Option<Sketch> {
+        match &self.0 {
+            Text::Plain(_, text) | Text::Yaml(text) => yaml::read(text).ok(),
+            Text::Json(text) => json::read(text).ok(),
+        }
+    }
+
+    /// All of it, whatever it is: for kinds that hold no keys, since nobody wipes it.
+    pub(crate) fn value(&self) -> Option<serde_json::Value> {
+        match &self.0 {
+            Text::Plain(_, text) | Text::Yaml(text) => yaml::read(text).ok(),
+            Text::Json(text) => json::read(text).ok(),
         }
     }
 

@@ -2,6 +2,7 @@
 //! Any YAML, by serde-saphyr, within budgets.  The only file that knows that crate.
 
 use serde::de::DeserializeOwned;
+use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::granit_parser::{Event, Parser, Span};
 use serde_saphyr::{Error, Options};
 use zeroize::Zeroizing;
@@ -14,12 +15,15 @@ pub(super) fn read<T: DeserializeOwned>(text: &str) -> Result<T, Fault> {
     serde_saphyr::from_str_with_options(text, options()).map_err(|error| fault(&error))
 }
 
+/// Levels of mappings and sequences.
+const MAX_DEPTH: usize = 64;
+
 /// What one document of at most 8 MiB may cost.  Aliases are rare in manifests and are how YAML bombs are made.
 fn options() -> Options {
     serde_saphyr::options! {
         with_snippet: false,
         budget: serde_saphyr::budget! {
-            max_depth: 64,
+            max_depth: MAX_DEPTH,
             max_documents: 1,
             max_events: 4_000_000,
             max_nodes: 2_000_000,
@@ -37,15 +41,37 @@ fn options() -> Options {
     }
 }
 
+/// Which of the limits above a document exceeds.
+fn exceeded(breach: &BudgetBreach) -> &'static str {
+    match breach {
+        BudgetBreach::Depth { .. } => "the document is nested more than 64 levels deep",
+        BudgetBreach::Aliases { .. } | BudgetBreach::AliasAnchorRatio { .. } => {
+            "the document has more than 1000 aliases"
+        }
+        BudgetBreach::Anchors { .. } => "the document has more than 1000 anchors",
+        BudgetBreach::RecordedAnchorEvents { .. } | BudgetBreach::RecordedAnchorBytes { .. } => {
+            "the document's anchors hold more than 100000 nodes or 16 MiB"
+        }
+        BudgetBreach::MergeKeys { .. } => "the document has more than 1000 merge keys",
+        BudgetBreach::Nodes { .. } | BudgetBreach::Events { .. } => {
+            "the document has more than 2000000 nodes"
+        }
+        BudgetBreach::ScalarBytes { .. } => "the document holds more than 16 MiB of text",
+        BudgetBreach::SequenceUnbalanced => "not valid YAML: a mapping or list has no end",
+        _ => "the document exceeds a limit",
+    }
+}
+
 fn fault(error: &Error) -> Fault {
     let error = error.without_snippet();
     let line = error.location().map_or(1, |location| location.line());
     let message = match error {
-        Error::Budget { .. }
-        | Error::AliasReplayLimitExceeded { .. }
-        | Error::AliasExpansionLimitExceeded { .. }
-        | Error::AliasReplayStackDepthExceeded { .. } => {
-            "the document is nested too deeply, too large, or has too many aliases"
+        Error::Budget { breach, .. } => exceeded(breach),
+        Error::AliasReplayLimitExceeded { .. } | Error::AliasExpansionLimitExceeded { .. } => {
+            "the document's aliases stand for more than 100000 nodes"
+        }
+        Error::AliasReplayStackDepthExceeded { .. } => {
+            "the document's aliases are nested more than 16 levels deep"
         }
         Error::SerdeInvalidType { expected, .. }
         | Error::SerdeInvalidValue { expected, .. }

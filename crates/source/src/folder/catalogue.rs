@@ -9,6 +9,7 @@ use hashbrown::HashTable;
 use postern_model::{Finding, Kind, Object, ObjectKey, Origin, Reason, Severity, World};
 
 use crate::document::Contents;
+use crate::kind;
 
 /// The most findings about duplicates in one file.
 const MAX_DUPLICATES: usize = 1_000;
@@ -102,7 +103,8 @@ impl Catalogue {
     }
 
     /// Replaces what some files declare, and brings `world` up to date.
-    pub(super) fn replace(&mut self, batch: Vec<(FileId, Contents)>, world: &mut World) {
+    pub(super) fn replace(&mut self, mut batch: Vec<(FileId, Contents)>, world: &mut World) {
+        self.keep_tenants(&mut batch);
         let mut turn = Turn::default();
         for (id, _) in &batch {
             self.retire(*id, &mut turn);
@@ -124,6 +126,39 @@ impl Catalogue {
             };
         }
         world.apply(steps);
+    }
+
+    /// A Tenant whose file has become unclear is not withdrawn by that: it keeps what is reserved for it, and is closed.
+    /// So is one whose file goes in the turn in which an unreadable Tenant comes, which may be the same one.
+    fn keep_tenants(&self, batch: &mut [(FileId, Contents)]) {
+        if !batch.iter().any(|(_, contents)| contents.is_unclear) {
+            return;
+        }
+        let tenants = |contents: &Contents| -> Vec<ObjectKey> {
+            let keys = contents.objects.iter().map(Object::key);
+            keys.filter(|key| key.kind == Kind::Tenant).cloned().collect()
+        };
+        let declared: BTreeSet<_> =
+            batch.iter().flat_map(|(_, contents)| tenants(contents)).collect();
+        let stranger =
+            batch.iter().position(|(_, contents)| tenants(contents).iter().any(kind::is_nameless));
+        for place in 0..batch.len() {
+            let (id, contents) = &batch[place];
+            let heir = if contents.is_unclear { Some(place) } else { stranger };
+            let Some(heir) = heir.filter(|_| contents.is_unclear || contents.objects.is_empty())
+            else {
+                continue;
+            };
+            for object in &self.files.file(*id).objects {
+                if let Object::Tenant(spec) = object
+                    && !declared.contains(object.key())
+                {
+                    let contents = &mut batch[heir].1;
+                    contents.objects.push(Object::Tenant(Arc::new(spec.closed())));
+                    contents.findings.push(kept(&spec.origin));
+                }
+            }
+        }
     }
 
     fn is_news(&self, (key, object): &(ObjectKey, Option<Object>)) -> bool {
@@ -195,7 +230,7 @@ impl Catalogue {
 
     /// Takes in all that a file declares.
     fn take(&mut self, id: FileId, contents: Contents, turn: &mut Turn) {
-        let Contents { objects, others, findings } = contents;
+        let Contents { objects, others, findings, is_unclear: _ } = contents;
         for (name, number) in &others {
             count(&mut self.others, name.clone(), isize::try_from(*number).unwrap_or(isize::MAX));
         }
@@ -250,6 +285,19 @@ impl Catalogue {
             message: format!("an older declaration of the same object stands in {holder}"),
             remedy: "remove one of the two, or give one another name",
         }
+    }
+}
+
+/// What is said about a Tenant that is kept, since its file cannot be read.
+fn kept(origin: &Origin) -> Finding {
+    Finding {
+        severity: Severity::Error,
+        reason: Reason::FileInvalid,
+        origin: kind::origin_of_tenant(origin),
+        field: "".into(),
+        message: "its file cannot be read in full; its namespaces and domains are kept, and nothing of this tenant is served"
+            .into(),
+        remedy: "correct the file; delete it to withdraw the Tenant",
     }
 }
 

@@ -50,7 +50,7 @@ pub(super) fn read(name: Arc<str>, strings: &mut Interner, settings: &Settings) 
 fn unread(message: String, reading: &Reading<'_>) -> Contents {
     let remedy = "make the file readable, and split it if it is too large";
     let finding = reading.about_file((Severity::Error, Reason::FileInvalid), message, remedy);
-    Contents { findings: vec![finding], ..Contents::default() }
+    Contents { findings: vec![finding], is_unclear: true, ..Contents::default() }
 }
 
 enum Loaded {

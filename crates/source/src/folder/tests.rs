@@ -176,8 +176,9 @@ fn one_file_may_repeat_a_key_and_the_first_stays() {
     let mut scene = Scene::new(&[("a.yaml", &(service("a", 1) + &service("a", 2)))]);
     let tenant = scene.world.tenancy().tenant_of("default").unwrap();
     let port = |world: &World| {
-        let services = &world.tenant(&tenant).unwrap().namespaces["default"].services;
-        services["a"].ports[0].port
+        let services = &world.tenant(&tenant).unwrap().namespaces;
+        let services = &services.get("default").unwrap().services;
+        services.get("a").unwrap().ports[0].port
     };
     assert_eq!((port(&scene.world), scene.findings().len()), (1, 1));
     scene.write("a.yaml", &service("a", 2));

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! One file per kind: how one object is read, on its own, without looking anything up.
 
+mod closed;
 mod endpoint_slice;
+mod fields;
 mod host_claim;
 mod ingress;
 mod ingress_class;
@@ -14,9 +16,11 @@ mod tenant;
 use postern_api as api;
 use postern_model::{Finding, Kind, Object, Origin, Reason, Settings, Severity};
 
-use crate::document::{Fault, Source};
+use crate::document::{Fault, Source, nearest};
 use crate::interner::Interner;
 use crate::reading::{Draft, Reading};
+pub(crate) use closed::{closed, is_nameless, nameless_tenant, origin_of_tenant};
+pub(crate) use fields::shape;
 
 /// An object, unless it was refused or is not wanted, and what was found about it.  The findings of routes are in the
 /// routes.
@@ -24,15 +28,6 @@ use crate::reading::{Draft, Reading};
 pub(crate) struct Parsed {
     pub(crate) object: Option<Object>,
     pub(crate) findings: Vec<Finding>,
-}
-
-/// Reads an object of `apiVersion` and `kind`; nothing if that is not a kind that is read.
-pub(crate) fn read(
-    type_meta: (&str, &str),
-    source: &Source<'_>,
-    reading: &mut Reading<'_>,
-) -> Option<Result<Parsed, Fault>> {
-    kind_of(type_meta).map(|kind| read_kind(kind, source, reading))
 }
 
 /// Reads an object that is known to be of `kind`.
@@ -77,16 +72,11 @@ pub(crate) enum Named {
 }
 
 /// Reads no more than which object it is.
-pub(crate) fn name(
-    type_meta: (&str, &str),
-    source: &Source<'_>,
-    reading: &mut Reading<'_>,
-) -> Named {
+pub(crate) fn name(kind: Kind, source: &Source<'_>, reading: &mut Reading<'_>) -> Named {
     #[derive(serde::Deserialize)]
     struct OnlyMetadata {
         metadata: api::ObjectMeta,
     }
-    let Some(kind) = kind_of(type_meta) else { return Named::Nothing };
     let Ok(OnlyMetadata { metadata }) = source.read() else { return Named::Nothing };
     match reading.draft(kind, &metadata) {
         Some(Ok(draft)) => Named::Object(draft.origin),
@@ -112,9 +102,11 @@ const GATEWAY: [&str; 3] = [
     "gateway.networking.k8s.io/v1beta1",
     "gateway.networking.k8s.io/v1alpha2",
 ];
-const OURS: &str = "postern.dev/v1alpha1";
+/// The version in which our own kinds are read.
+pub(crate) const OURS: &str = "postern.dev/v1alpha1";
 
-fn kind_of(type_meta: (&str, &str)) -> Option<Kind> {
+/// The kind that is read, of an `apiVersion` and `kind`.
+pub(crate) fn kind_of(type_meta: (&str, &str)) -> Option<Kind> {
     Some(match type_meta {
         ("v1", "Namespace") => Kind::Namespace,
         ("v1", "Secret") => Kind::Secret,
@@ -129,6 +121,24 @@ fn kind_of(type_meta: (&str, &str)) -> Option<Kind> {
     })
 }
 
+/// Which of our kinds it is that decide about tenants, in whatever version.
+pub(crate) fn of_ours((version, kind): (&str, &str)) -> Option<Kind> {
+    match (version.split_once('/')?.0, kind) {
+        ("postern.dev", "Tenant") => Some(Kind::Tenant),
+        ("postern.dev", "HostClaim") => Some(Kind::HostClaim),
+        _ => None,
+    }
+}
+
+/// Whether an object of our group is of a kind that there is not: one that is misspelt or unfinished may be meant for
+/// another, which is then returned.
+pub(crate) fn misspelt((version, kind): (&str, &str)) -> Option<Option<&'static str>> {
+    let (group, _) = version.split_once('/')?;
+    let unfinished = (!kind.is_empty() && "Tenant".starts_with(kind)).then_some("Tenant");
+    let meant = || unfinished.or_else(|| nearest(kind, ["Tenant", "HostClaim"].into_iter()));
+    (group == "postern.dev").then(meant)
+}
+
 /// A finding about an object whose kind is read, but not in its version: it would be missed silently otherwise.
 pub(crate) fn near_miss(version: &str, kind: &str, reading: &Reading<'_>) -> Option<Finding> {
     let (group, _) = version.split_once('/')?;
@@ -136,7 +146,6 @@ pub(crate) fn near_miss(version: &str, kind: &str, reading: &Reading<'_>) -> Opt
         ("extensions" | "networking.k8s.io", "Ingress" | "IngressClass") => NETWORKING,
         ("discovery.k8s.io", "EndpointSlice") => "discovery.k8s.io/v1",
         ("gateway.networking.k8s.io", "ReferenceGrant") => GATEWAY[0],
-        ("postern.dev", "Tenant" | "HostClaim") => OURS,
         _ => return None,
     };
     let verdict = (Severity::Warning, Reason::Unsupported);

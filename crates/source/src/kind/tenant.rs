@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use postern_api as api;
-use postern_model::{HostPattern, Object, Reason, TenantSpec};
+use postern_model::{HostPattern, Object, Reason, Standing, TenantSpec};
 
 use super::{present, shared};
 use crate::interner::Interner;
@@ -20,16 +20,19 @@ pub(super) fn read(
 ) -> Option<Object> {
     let spec = &tenant.spec;
     let selector = &spec.namespace_selector;
+    let mut standing = Standing::InForce;
     let labels = if selector.match_expressions.is_empty() {
         let labels = selector.match_labels.0.iter();
         labels.map(|(key, value)| (strings.share(key), strings.share(value))).collect()
     } else {
-        // Labels without the expressions would select more namespaces than the operator meant.
+        // Labels without the expressions would select more namespaces than the operator meant, and without the selector
+        // namespaces of this tenant would be served under no policy.
+        standing = Standing::Unbounded;
         draft.error(
             Reason::Unsupported,
             Note {
                 field: "spec.namespaceSelector.matchExpressions".into(),
-                message: "expressions are not supported; the selector selects no namespace".into(),
+                message: "expressions are not supported; nothing of this tenant is served".into(),
                 remedy: "use matchLabels, or list the namespaces by name",
             },
         );
@@ -46,6 +49,7 @@ pub(super) fn read(
     let pinned = pinned.collect();
     let model = TenantSpec {
         origin: draft.origin.clone(),
+        standing,
         namespaces: shared(&spec.namespaces, strings).into_iter().collect(),
         namespace_labels: labels,
         domains: domains(&spec.domains, draft),
