@@ -8,7 +8,7 @@ use postern_model::{Finding, Reason, Settings, Severity, World};
 use postern_source::Folder;
 
 /// The files about which there is more to say than that an object has no name, and what, once each.
-const TOLD: [(&str, &[(Severity, Reason)]); 11] = [
+const TOLD: [(&str, &[(Severity, Reason)]); 12] = [
     ("Ingress-one-rule-host-only.yml", &[(Severity::Warning, Reason::InvalidValue)]),
     (
         "Ingress-with-annotations.yml",
@@ -29,8 +29,16 @@ const TOLD: [(&str, &[(Severity, Reason)]); 11] = [
         "Ingress-with-native-lb-by-default-but-service-has-disabled-nativelb.yml",
         &[(Severity::Warning, Reason::InvalidValue)],
     ),
-    ("Ingress-with-servers-transport-annotation.yml", &[(Severity::Warning, Reason::Unsupported)]),
-    ("Ingress-with-tls-options-annotation.yml", &[(Severity::Error, Reason::Unsupported)]),
+    // Without a path type, as the next two.
+    ("Ingress-with-empty-pathType.yml", &[(Severity::Warning, Reason::InvalidValue)]),
+    (
+        "Ingress-with-servers-transport-annotation.yml",
+        &[(Severity::Warning, Reason::Unsupported), (Severity::Warning, Reason::InvalidValue)],
+    ),
+    (
+        "Ingress-with-tls-options-annotation.yml",
+        &[(Severity::Error, Reason::Unsupported), (Severity::Warning, Reason::InvalidValue)],
+    ),
     ("Ingress-without-backend.yml", &[(Severity::Error, Reason::InvalidValue)]),
 ];
 

@@ -22,7 +22,19 @@ impl Reader<'_> {
     pub(super) fn path(&mut self, path: &api::HttpIngressPath, field: &str) -> Option<MatchedPath> {
         // As in Traefik, a rule without a path takes every path, whatever its type.
         let written = present(path.path.as_deref());
-        let path_type = present(path.path_type.as_deref()).unwrap_or("ImplementationSpecific");
+        let path_type = present(path.path_type.as_deref());
+        if path_type.is_none() {
+            self.draft.warning(
+                Reason::InvalidValue,
+                Note {
+                    field: format!("{field}.pathType").into(),
+                    message: "Kubernetes refuses a path without a type; it is read as ImplementationSpecific"
+                        .into(),
+                    remedy: "write Exact, Prefix or ImplementationSpecific",
+                },
+            );
+        }
+        let path_type = path_type.unwrap_or("ImplementationSpecific");
         let mut closed_by = None;
         let shape: fn(Arc<str>) -> PathMatch = match (written, path_type) {
             (_, "Exact" | "Prefix" | "ImplementationSpecific") if written.is_none() => {

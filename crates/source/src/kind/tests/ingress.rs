@@ -120,14 +120,15 @@ fn what_is_no_path_loses_its_rule_and_no_other() {
     );
     let spec = format!(
         "  rules:\n  - host: 10.0.0.1\n    http: {{paths: [{{backend: {BACKEND}}}]}}\n  - host: '*.b.test'\n    \
-         http: {{paths: [{{path: ' ', backend: {BACKEND}}}, {{backend: {BACKEND}}}]}}\n"
+         http: {{paths: [{{path: ' ', pathType: Exact, backend: {BACKEND}}}, {{backend: {BACKEND}}}]}}\n"
     );
     let routes = routes("", &spec);
     assert_eq!(
         told(&routes.findings),
         [
             ("spec.rules[0].host", Reason::HostInvalid),
-            ("spec.rules[1].http.paths[0].path", Reason::InvalidValue)
+            ("spec.rules[1].http.paths[0].path", Reason::InvalidValue),
+            ("spec.rules[1].http.paths[1].pathType", Reason::InvalidValue)
         ]
     );
     assert_eq!(routes.rules.len(), 1);
