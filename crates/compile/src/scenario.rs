@@ -9,8 +9,8 @@ use postern_model::AppProtocol;
 use postern_model::{
     BackendUse, CertificateUse, ClassSelection, Endpoint, EndpointSlice, EntryPointSelection,
     HostPattern, HttpRoutes, HttpRule, Kind, Object, ObjectKey, Origin, PathMatch, PortName, Ref,
-    Report, Secret, SecretBytes, Service, ServiceKind, ServicePort, Settings, Timestamp, TlsUse,
-    World,
+    Report, Secret, SecretBytes, Service, ServiceKind, ServicePort, Settings, Standing, TenantSpec,
+    Timestamp, TlsUse, World,
 };
 use postern_snapshot::Snapshot;
 use serde_json::Value;
@@ -176,9 +176,20 @@ macro_rules! declared {
 
 declared!(HttpRoutes, Secret, Service, EndpointSlice, Grant, Namespace, IngressClass);
 
-impl Declared for postern_model::TenantSpec {
+impl Declared for TenantSpec {
     fn object(self) -> Object {
         Object::Tenant(Arc::new(self))
+    }
+}
+
+/// A Tenant with these namespaces and entry points, about which nothing else is said.
+pub(crate) fn tenant(name: &str, namespaces: &[&str], entry_points: &[&str]) -> TenantSpec {
+    TenantSpec {
+        standing: Standing::InForce,
+        namespaces: namespaces.iter().map(|namespace| Arc::from(*namespace)).collect(),
+        entry_points: entry_points.iter().map(|name| Arc::from(*name)).collect(),
+        require_tls13: false,
+        ..TenantSpec::unread(origin(Kind::Tenant, name, 0))
     }
 }
 

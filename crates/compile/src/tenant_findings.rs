@@ -36,3 +36,63 @@ fn listed(known: &[EntryPoint]) -> String {
         Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use postern_model::{Kind, Severity};
+
+    use super::*;
+    use crate::scenario::{compiled, declare, key, reasons, tenant, world};
+
+    fn told(entry_points: &[&str]) -> Vec<(String, String)> {
+        let mut world = world();
+        declare!(world, tenant("acme", &["a"], entry_points));
+        let (_, report) = compiled(&mut world);
+        let findings = report.findings.get(&key(Kind::Tenant, "acme"));
+        let findings = findings.into_iter().flatten();
+        let told = findings.map(|finding| {
+            assert_eq!(finding.severity, Severity::Warning);
+            (finding.field.to_string(), finding.message.clone())
+        });
+        told.collect()
+    }
+
+    #[test]
+    fn an_entry_point_that_the_installation_lacks_is_named_with_those_that_it_has() {
+        let field = |number| format!("spec.entryPoints[{number}]");
+        let message = "there is no entry point webscure, but web and websecure".to_owned();
+        assert_eq!(told(&["web", "webscure"]), [(field(1), message.clone())]);
+        let message = format!("{message}; nothing of this tenant is served");
+        assert_eq!(told(&["webscure"]), [(field(0), message)]);
+        assert_eq!(told(&["web", "websecure"]), []);
+        assert_eq!(told(&[]), []);
+    }
+
+    #[test]
+    fn a_field_that_was_refused_when_it_was_read_is_not_told_again() {
+        assert_eq!(told(&[""]), []);
+    }
+
+    #[test]
+    fn what_is_said_about_a_tenant_stays_while_others_change() {
+        let mut world = world();
+        declare!(world, tenant("acme", &["a"], &["gone"]));
+        let mut compiler = crate::Compiler::new();
+        compiler.compile(&world);
+        world.take_changes();
+        declare!(world, crate::scenario::service("b/web"));
+        let changes = world.take_changes();
+        compiler.recompile(&world, changes);
+        let told = reasons(compiler.report(), Kind::Tenant, "acme");
+        assert_eq!(told, ["EntryPointNotFound"]);
+    }
+
+    #[test]
+    fn a_long_list_of_entry_points_is_cut_short() {
+        let point = |name: &str| EntryPoint { name: name.into(), tls: false, is_default: true };
+        let points = |count: usize| (0..count).map(|n| point(&n.to_string())).collect::<Vec<_>>();
+        assert_eq!(listed(&points(0)), "none at all");
+        assert_eq!(listed(&points(1)), "0");
+        assert_eq!(listed(&points(20)), "0, 1, 2, 3, 4, 5, 6, 7 and others");
+    }
+}

@@ -23,3 +23,6 @@ pub(super) fn unserved(routes: &HttpRoutes, lost: &[u32]) -> Option<Unserved> {
         (!hosts.is_empty()).then_some(Unserved::Hosts(hosts))
     }
 }
+
+#[cfg(test)]
+mod tests;
