@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use postern_model::{
-    Change, Changes, ClaimRecord, Host, HostPattern, HttpRoutes, Object, Quoted, Report, TenantId,
+    Change, Changes, ClaimRecord, Host, HostPattern, HttpRoutes, Object, Report, TenantId,
     TenantModel, Timestamp, World,
 };
 use postern_snapshot::editor::TenantRoom;
@@ -23,6 +23,7 @@ use crate::terms::{Selection, Terms};
 mod backend;
 mod certificate_findings;
 mod claimable;
+mod class_findings;
 pub mod explain;
 mod few;
 mod ledger;
@@ -353,10 +354,8 @@ impl Compiler {
         }
         match self.terms.select(&routes.class) {
             Selection::Others => return Some("it belongs to another controller".to_owned()),
-            Selection::Missing(class) => {
-                return Some(format!("there is no IngressClass {}", Quoted(&class)));
-            }
             Selection::Ours => {}
+            selection => return class_findings::why(&self.terms, &selection),
         }
         let verdict = self.ledger.verdict(tenant, host);
         let compiled = self.tenants.get(tenant)?;

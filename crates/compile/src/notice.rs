@@ -79,6 +79,10 @@ pub(crate) const DOMAIN_TAKEN: Notice =
     Notice::error(Reason::TenantConflict, "list the domain in one Tenant only");
 pub(crate) const CLASS_NOT_FOUND: Notice =
     Notice::warning(Reason::ClassNotFound, "create the IngressClass, or name one that exists");
+pub(crate) const CLASS_UNREAD: Notice = Notice::warning(Reason::ClassNotFound, USE_ANNOTATION);
+pub(crate) const OTHER_CLASS_UNREAD: Notice =
+    Notice { severity: Severity::Info, reason: Reason::ClassNotFound, remedy: USE_ANNOTATION };
+const USE_ANNOTATION: &str = "write the annotation in place of spec.ingressClassName";
 pub(crate) const ENTRY_POINT_NOT_FOUND: Notice =
     Notice::warning(Reason::EntryPointNotFound, "name an entry point of this installation");
 pub(crate) const TENANT_ENTRY_POINT: Notice =

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use postern_model::{
-    EntryPointSet, Finding, Host, HostPattern, HttpRoutes, Object, ObjectKey, Quoted, Report,
+    EntryPointSet, Finding, Host, HostPattern, HttpRoutes, Object, ObjectKey, Report,
     SmallMap, TenantId, TenantSpec, Timestamp, Unserved,
 };
 use postern_snapshot::editor::TenantRoom;
@@ -15,6 +15,7 @@ use postern_snapshot::{
 };
 
 use crate::backend::{self, Backends, ServiceName, Workshop};
+use crate::class_findings::class_finding;
 use crate::few::Few;
 use crate::ledger::{Ledger, Verdict};
 use crate::names::Names;
@@ -170,6 +171,7 @@ impl Tenant {
             max_routes: spec.and_then(|spec| spec.max_routes).or(terms.max_routes()),
             limits: TenantLimits {
                 requests_in_flight: spec.and_then(|spec| spec.max_requests_in_flight),
+                requests_per_second: spec.and_then(|spec| spec.max_requests_per_second),
                 connections: spec.and_then(|spec| spec.max_connections),
             },
             excess: BTreeSet::new(),
@@ -315,16 +317,12 @@ impl Tenant {
         else {
             return;
         };
-        match pass.terms.select(&routes.class) {
-            Selection::Ours => {}
-            Selection::Others => return,
-            Selection::Missing(class) => {
-                let message = format!("there is no IngressClass {}", Quoted(&class));
-                let field = "spec.ingressClassName";
-                let finding = notice::CLASS_NOT_FOUND.about(&routes.origin, field, message);
+        let selection = pass.terms.select(&routes.class);
+        if selection != Selection::Ours {
+            if let Some(finding) = class_finding(pass.terms, routes, &selection) {
                 pass.report.findings.insert(object, vec![finding]);
-                return;
             }
+            return;
         }
         if self.excess.contains(&object) {
             let message = "the tenant declares more rules and certificates than it may";

@@ -24,6 +24,8 @@ pub(crate) enum Selection {
     Others,
     /// It names a class that is not there.
     Missing(Arc<str>),
+    /// It names a class, and classes are not read.
+    Unread(Arc<str>),
 }
 
 /// What holds for all tenants alike.
@@ -40,6 +42,8 @@ impl Terms {
         now: Timestamp,
         classes: BTreeMap<Arc<str>, Arc<IngressClass>>,
     ) -> Self {
+        // In a folder they may be there although a cluster's would not be read.
+        let classes = if settings.reads_classes { classes } else { BTreeMap::new() };
         Self { settings, now, classes }
     }
 
@@ -80,8 +84,22 @@ impl Terms {
             return Selection::Others;
         }
         match self.classes.get(name) {
+            None if !self.settings.reads_classes => Selection::Unread(name.clone()),
             None => Selection::Missing(name.clone()),
             Some(class) => ours_if(CONTROLLERS.contains(&&*class.controller)),
+        }
+    }
+
+    /// The value of `kubernetes.io/ingress.class` that makes an Ingress ours.
+    pub(crate) fn annotation(&self) -> &str {
+        self.settings.ingress_class.as_deref().unwrap_or("postern")
+    }
+
+    /// Whether the name of a class, of which nothing else is known, is one that stands for us.
+    pub(crate) fn is_our_name(&self, class: &str) -> bool {
+        match &self.settings.ingress_class {
+            Some(wanted) => **wanted == *class,
+            None => ANNOTATIONS.contains(&class),
         }
     }
 

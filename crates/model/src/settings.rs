@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
+use crate::label_selector::LabelSelector;
+
 /// How namespaces become tenants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum TenancyMode {
@@ -135,6 +137,10 @@ pub struct Settings {
     pub ingress_class: Option<Arc<str>>,
     /// `providers.kubernetesIngress.namespaces`; empty: all.
     pub namespaces: Vec<Arc<str>>,
+    /// IngressClasses are read: not with `providers.kubernetesIngress.disableClusterScopeResources`.
+    pub reads_classes: bool,
+    /// `providers.kubernetesIngress.labelSelector`: which Ingress objects are read, by their labels.
+    pub label_selector: LabelSelector,
     /// `providers.kubernetesIngress.allowEmptyServices`: routes without endpoints answer 503, and 404 when false.
     pub allow_empty_services: bool,
     /// `providers.kubernetesIngress`: Ingress objects are served; if false none is.
@@ -177,6 +183,8 @@ impl Default for Settings {
             entry_points: vec![entry_point("web", false), entry_point("websecure", true)],
             ingress_class: None,
             namespaces: Vec::new(),
+            reads_classes: true,
+            label_selector: LabelSelector::default(),
             allow_empty_services: true,
             serves_ingresses: true,
             allow_external_names: false,

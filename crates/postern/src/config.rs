@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use ipnet::IpNet;
-use postern_model::{EgressPolicy, Settings, TenancyMode};
+use postern_model::{EgressPolicy, LabelSelector, Settings, TenancyMode};
 use postern_serve::{AccessLogFormat, Connections, EdgeConfig, RequestsInFlight, UpstreamConfig};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -113,6 +113,8 @@ fn settings(reader: &Reader<'_>) -> Result<Settings, ConfigError> {
         },
         ingress_class: (!class.is_empty()).then(|| class.into()),
         namespaces: namespaces(reader),
+        reads_classes: !reader.switch(&keys::INGRESS_NO_CLUSTER_SCOPE)?,
+        label_selector: reader.parse(&keys::INGRESS_LABELS, label_selector)?,
         allow_empty_services: reader.switch(&keys::INGRESS_EMPTY_SERVICES)?,
         serves_ingresses: reader.switch(&keys::INGRESS)?,
         allow_external_names: reader.switch(&keys::INGRESS_EXTERNAL_NAME)?,
@@ -133,6 +135,10 @@ fn settings(reader: &Reader<'_>) -> Result<Settings, ConfigError> {
         max_routes: limit(reader, &keys::TENANCY_ROUTES)?,
         ..Settings::default()
     })
+}
+
+fn label_selector(text: &str) -> Result<LabelSelector, String> {
+    LabelSelector::parse(text).map_err(|error| format!("is no label selector: {error}"))
 }
 
 /// A limit on what one tenant declares; 0 means none.

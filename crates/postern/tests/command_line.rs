@@ -182,6 +182,76 @@ fn explain_says_who_answers_and_who_does_not() {
 }
 
 #[test]
+fn a_guard_that_is_not_supported_is_shown_as_what_closes_its_route() {
+    let annotation = "annotations: {nginx.ingress.kubernetes.io/auth-url: 'https://auth.test'}";
+    let open = "metadata: {name: shop, namespace: acme}\nspec:\n  rules";
+    let manifest = shop("acme", "10.0.0.7", 80);
+    assert!(manifest.contains(open));
+    let guarded = open.replace("acme}", &format!("acme, {annotation}}}"));
+    let folder = folder(&[("shop.yaml", &manifest.replace(open, &guarded))]);
+    let why = "annotation nginx.ingress.kubernetes.io/auth-url cannot be honoured";
+    let shown = stdout(&postern(&["explain", "http://shop.acme.test/", text(folder.path())]));
+    assert!(shown.starts_with(&format!("http://shop.acme.test/: 503: {why}\n")), "{shown}");
+    let shown = stdout(&postern(&["render", text(folder.path())]));
+    assert!(shown.contains(&format!("closed: {why}")), "{shown}");
+}
+
+#[test]
+fn a_label_selector_that_is_none_is_a_usage_error_of_every_verb() {
+    let selector = "--providers.kubernetesIngress.labelSelector=x in (";
+    for verb in [
+        &["run", "--admin.address="][..],
+        &["serve", "folder"],
+        &["validate", "folder"],
+        &["render", "folder"],
+        &["explain", "http://a.test/", "folder"],
+    ] {
+        let output = postern(&[verb, &[selector]].concat());
+        assert_eq!(output.status.code(), Some(64), "{verb:?}: {}", stderr(&output));
+        let why = "\"x in (\" is no label selector: found the end, expected a value";
+        assert!(stderr(&output).contains(why), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn only_the_ingresses_of_a_folder_are_read_that_the_selector_selects() {
+    let labelled = shop("acme", "10.0.0.7", 80).replacen("acme}", "acme, labels: {app: shop}}", 1);
+    let globex = shop("globex", "10.0.0.8", 80).replace("shop.acme.test", "globex.test");
+    let folder = folder(&[("a.yaml", &labelled), ("b.yaml", &globex)]);
+    let hosts = |selector: &str| {
+        let flag = format!("--providers.kubernetesIngress.labelSelector={selector}");
+        let output = postern(&["render", "-o", "json", &flag, text(folder.path())]);
+        let value: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        let hosts = value["hosts"].as_array().expect("a list").iter();
+        hosts.map(|host| host["host"].as_str().expect("text").to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(hosts("app in (shop, blog)"), ["shop.acme.test"]);
+    assert_eq!(hosts("!app"), ["globex.test"]);
+    assert_eq!(hosts("").len(), 2);
+    let flag = "--providers.kubernetesIngress.labelSelector=app=shop";
+    let shown = |url| stdout(&postern(&["explain", url, flag, text(folder.path())]));
+    assert!(shown("http://globex.test/").starts_with("http://globex.test/: 404"));
+    assert!(shown("http://shop.acme.test/").contains(": forwarded"));
+    let output = postern(&["validate", "-o", "json", flag, text(folder.path())]);
+    assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+}
+
+#[test]
+fn where_classes_are_not_read_validate_says_which_annotation_selects() {
+    let class = "apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: postern}\n\
+                 spec: {controller: postern.dev/ingress-controller}\n";
+    let manifest = shop("acme", "10.0.0.7", 80)
+        .replace("spec:\n  rules", "spec:\n  ingressClassName: postern\n  rules");
+    let folder = folder(&[("class.yaml", class), ("shop.yaml", &manifest)]);
+    let flag = "--providers.kubernetesIngress.disableClusterScopeResources=true";
+    let shown = stdout(&postern(&["validate", "-o", "json", flag, text(folder.path())]));
+    assert!(shown.contains("kubernetes.io/ingress.class: postern"), "{shown}");
+    assert!(!shown.contains("create the IngressClass"), "{shown}");
+    let shown = stdout(&postern(&["validate", text(folder.path())]));
+    assert!(shown.starts_with("no findings"), "{shown}");
+}
+
+#[test]
 fn help_version_and_completions_go_to_standard_output() {
     let help = stdout(&postern(&["serve", "--help"]));
     for word in ["--entryPoints.NAME.address", "Flags win over", "SIGTERM"] {

@@ -72,7 +72,7 @@ keys! {
     INGRESS_EXTERNAL_NAME = "providers.kubernetesIngress.allowExternalNameServices", Switch, "false",
         "Serves Services of type ExternalName: their names are resolved when a request comes. Names of the cluster itself, and aliases of those, are refused, and so are private addresses, unless egress.allow has them or tenancy.mode is off. Where Pods or nodes have public addresses, name their networks in egress.deny. Answers of the DNS that do not fit in a datagram are not used.";
     INGRESS_LABELS = "providers.kubernetesIngress.labelSelector", Text, "",
-        "Reads only the Ingresses of a cluster that this label selector selects, in Kubernetes' spelling: app=shop,tier!=test.";
+        "Reads only the Ingresses that this label selector selects, in Kubernetes' spelling: app=shop,tier!=test.";
     INGRESS_CROSS_NAMESPACE = "providers.kubernetesIngress.allowCrossNamespace", Switch, "false",
         "Allows references to another namespace of the same tenant. Those to another tenant's need a ReferenceGrant, always.";
     INGRESS_CROSS_PROVIDER = "providers.kubernetesIngress.crossProviderNamespaces", List, "",

@@ -204,6 +204,10 @@ fn a_bad_value_is_refused_with_its_place() {
             "namespace/name",
         ),
         (&["--providers.kubernetesIngress.disableIngressClassLookup"], "disableClusterScope"),
+        (
+            &["--providers.kubernetesIngress.labelSelector=a==b=c"],
+            "\"a==b=c\" is no label selector: found \"=\", expected a comma or the end",
+        ),
         (&["--health.address=here"], "is no address"),
         (&["--log.level"], "a value is missing"),
         (&["--configFile=/does/not/exist.yaml"], "cannot be read"),
@@ -274,6 +278,8 @@ fn a_cluster_is_read_as_the_chart_says() {
     assert_eq!(cluster.ingress_endpoint, endpoint);
     let options = cluster.options(settings.clone());
     assert_eq!(options.label_selector, "app=shop,tier!=test");
+    assert_eq!(settings.label_selector.to_string(), "app=shop,tier!=test");
+    assert!(!settings.reads_classes);
     assert_eq!(options.throttle, Duration::from_secs(2));
     assert!(options.secrets_by_name && options.disable_cluster_scope_resources);
     assert_eq!(options.settings, *settings);

@@ -27,6 +27,11 @@ pub(super) fn read(
     settings: &Settings,
 ) -> Option<Object> {
     let annotations = &ingress.metadata.annotations;
+    let labels = &ingress.metadata.labels;
+    if !settings.label_selector.selects(|name| labels.0.get(name).map(String::as_str)) {
+        draft.findings.clear();
+        return None;
+    }
     let class = class(&ingress, strings);
     if let Some(note) = annotations::crossing(annotations)
         && !may_cross_providers(settings, &draft.origin.key.namespace)
