@@ -25,6 +25,7 @@ mod relay;
 mod replicas;
 mod restore;
 mod revocation;
+mod served;
 mod status;
 mod transfer;
 mod yaml;
