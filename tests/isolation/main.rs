@@ -38,6 +38,7 @@ mod requests_in_flight;
 mod sni_a_host_b;
 mod stalled_clients;
 mod tenant_connections;
+mod tenant_rates;
 mod tenant_unreadable;
 mod ticket_from_other_tenant;
 mod transfer_ends_exchanges;

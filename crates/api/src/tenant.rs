@@ -109,7 +109,7 @@ pub struct TenantLimits {
     /// Requests that are being answered at one moment.
     #[serde(default)]
     pub requests_in_flight: Option<i64>,
-    /// Requests per second.
+    /// Requests that begin in a second.
     #[serde(default)]
     pub requests_per_second: Option<i64>,
     /// Certificates.

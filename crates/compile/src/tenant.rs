@@ -171,6 +171,7 @@ impl Tenant {
             max_routes: spec.and_then(|spec| spec.max_routes).or(terms.max_routes()),
             limits: TenantLimits {
                 requests_in_flight: spec.and_then(|spec| spec.max_requests_in_flight),
+                requests_per_second: spec.and_then(|spec| spec.max_requests_per_second),
                 connections: spec.and_then(|spec| spec.max_connections),
             },
             excess: BTreeSet::new(),

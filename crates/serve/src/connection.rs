@@ -57,6 +57,8 @@ pub(crate) enum Refusal {
     Revoked,
     /// 429: its tenant has as many requests in flight, or as large ones, as it may have; or its connection has.
     TooManyRequests,
+    /// 429: its tenant has begun as many in this second as it may.
+    TooFast,
     /// 508: it has passed Postern too often.
     LoopDetected,
     /// 503: the route is closed, because something that it needs is missing.

@@ -126,6 +126,7 @@ impl Edge {
             metrics,
             tickets: Arc::default(),
             in_flight: Arc::default(),
+            rates: Arc::default(),
         };
         for (number, listeners) in sockets.into_iter().enumerate() {
             edge.start_worker(number, &shared, listeners)

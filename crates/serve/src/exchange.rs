@@ -79,9 +79,15 @@ impl Exchange {
         self.noted = Some(Box::new(noted));
     }
 
-    /// Notes to whom it belongs.
-    pub(crate) fn admit(&mut self, admitted: Rc<Admitted>) {
-        self.admitted = Some(admitted);
+    /// Notes to whom it belongs; refused if that tenant has begun as many in this second as it may.
+    pub(crate) fn admit(&mut self, admitted: Rc<Admitted>) -> Result<(), Refusal> {
+        let Admitted { admission, runtime } = &**self.admitted.insert(admitted);
+        match admission.limits().requests_per_second {
+            Some(limit) if !runtime.rates.allow_request(limit, self.started) => {
+                Err(Refusal::TooFast)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Notes where it goes.

@@ -194,7 +194,8 @@ pub(crate) fn shared(sites: &[Site]) -> Shared {
     let metrics = Arc::new(Metrics::new(names));
     let published = Arc::new(Published::default());
     published.replace(snapshot(1, sites));
-    Shared { config, published, metrics, tickets: Arc::default(), in_flight: Arc::default() }
+    let (tickets, in_flight, rates) = (Arc::default(), Arc::default(), Arc::default());
+    Shared { config, published, metrics, tickets, in_flight, rates }
 }
 
 /// A worker whose standing tasks do not run.

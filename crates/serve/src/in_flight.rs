@@ -7,12 +7,13 @@
 //! turn of the loop; a worker may hold back a few percent of it.
 
 use std::cell::Cell;
-use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use postern_snapshot::TenantScope;
+
+use crate::of_tenants::OfTenants;
 
 /// So many batches are as much as one worker may have of a limit: of 64, no two together hold more than 3 % back.
 const BATCHES: u32 = 64;
@@ -22,22 +23,15 @@ const MOST_AT_ONCE: u32 = 64;
 /// The tenants of an edge that have requests, or had some not long ago.
 #[derive(Debug, Default)]
 pub(crate) struct InFlight {
-    taken: Mutex<HashMap<TenantScope, Weak<AtomicU32>>>,
+    taken: OfTenants<AtomicU32>,
 }
 
 impl InFlight {
     /// One tenant's places, for one worker.  It takes a lock, so it is asked for once and kept.
     pub(crate) fn places(&self, tenant: &TenantScope) -> Rc<Places> {
-        let mut all = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = all.get(tenant).and_then(Weak::upgrade);
-        let taken = known.unwrap_or_else(|| {
-            let taken = Arc::default();
-            all.insert(tenant.clone(), Arc::downgrade(&taken));
-            taken
-        });
         let batch = Cell::new(1);
         Rc::new(Places {
-            taken,
+            taken: self.taken.of(tenant),
             limit: Cell::default(),
             lent: Cell::default(),
             used: Cell::default(),
@@ -47,8 +41,7 @@ impl InFlight {
 
     /// Forgets the tenants whose places nobody keeps.
     pub(crate) fn sweep(&self) {
-        let mut all = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        all.retain(|_, taken| taken.strong_count() > 0);
+        self.taken.sweep();
     }
 }
 

@@ -25,6 +25,8 @@ pub(crate) enum Answer {
     Revoked,
     /// 429: the tenant has as many requests in flight as it may have (the status of Traefik's `inFlightReq`).
     TooManyRequests,
+    /// 429: the tenant has begun as many requests in this second as it may (that of Traefik's `rateLimit`).
+    TooFast,
     /// 431: the head has too many fields or bytes.
     HeadTooLarge,
     /// 501: CONNECT.
@@ -49,6 +51,7 @@ impl From<Refusal> for Answer {
             Refusal::Misdirected => Self::Misdirected,
             Refusal::Revoked => Self::Revoked,
             Refusal::TooManyRequests => Self::TooManyRequests,
+            Refusal::TooFast => Self::TooFast,
             Refusal::LoopDetected => Self::LoopDetected,
             Refusal::Closed => Self::Closed,
             Refusal::NoEndpoint => Self::NoEndpoint,
@@ -66,7 +69,7 @@ impl Answer {
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::UriTooLong => StatusCode::URI_TOO_LONG,
             Self::Misdirected | Self::Revoked => StatusCode::MISDIRECTED_REQUEST,
-            Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooManyRequests | Self::TooFast => StatusCode::TOO_MANY_REQUESTS,
             Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::NotImplemented => StatusCode::NOT_IMPLEMENTED,
             Self::BadGateway => StatusCode::BAD_GATEWAY,
@@ -85,7 +88,7 @@ impl Answer {
             Self::RequestTimeout => "408 request timeout\n",
             Self::UriTooLong => "414 uri too long\n",
             Self::Misdirected | Self::Revoked => "421 misdirected request\n",
-            Self::TooManyRequests => "429 too many requests\n",
+            Self::TooManyRequests | Self::TooFast => "429 too many requests\n",
             Self::HeadTooLarge => "431 request header fields too large\n",
             Self::NotImplemented => "501 not implemented\n",
             Self::BadGateway => "502 bad gateway\n",
@@ -103,6 +106,7 @@ impl Answer {
                 Reason::BadRequest
             }
             Self::TooManyRequests => Reason::TooManyRequests,
+            Self::TooFast => Reason::RequestRate,
             Self::NotFound => Reason::NotFound,
             Self::RequestTimeout => Reason::ClientTimeout,
             Self::Misdirected => Reason::Misdirected,
@@ -132,12 +136,13 @@ impl Answer {
             | Self::NoEndpoint
             | Self::GatewayTimeout
             | Self::TooManyRequests
+            | Self::TooFast
             | Self::LoopDetected => false,
         }
     }
 
     /// In how many seconds it may be worth to ask again, where that is soon (`Retry-After`).
     pub(crate) fn retry_after(self) -> Option<&'static str> {
-        (self == Self::TooManyRequests).then_some("1")
+        matches!(self, Self::TooManyRequests | Self::TooFast).then_some("1")
     }
 }

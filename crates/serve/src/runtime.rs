@@ -16,7 +16,9 @@ use crate::dial::BackendTls;
 use crate::forward::http2::Multiplexed;
 use crate::in_flight::{InFlight, Places};
 use crate::metrics::{Metrics, TenantCounters};
+use crate::of_tenants::OfTenants;
 use crate::pool::{OfAll, Pool};
+use crate::rate::Rates;
 use crate::resolve_name::Names;
 use crate::roster::{Admittances, Stalled};
 
@@ -28,6 +30,8 @@ pub(crate) struct TenantRuntime {
     pub(crate) counters: Arc<TenantCounters>,
     /// Its requests in flight.
     pub(crate) places: Rc<Places>,
+    /// How fast it may begin something, over all workers.
+    pub(crate) rates: Arc<Rates>,
     /// Its clients' connections.
     pub(crate) admittances: Admittances,
     /// Those of its requests in flight that wait for their clients.
@@ -53,12 +57,14 @@ impl TenantRuntime {
         admission: &Admission,
         counters: Arc<TenantCounters>,
         places: Rc<Places>,
+        rates: Arc<Rates>,
         idle: &OfAll,
     ) -> Self {
         Self {
             scope: admission.scope().clone(),
             counters,
             places,
+            rates,
             admittances: Admittances::default(),
             stalled: Stalled::default(),
             heads: Cell::default(),
@@ -90,6 +96,7 @@ pub(crate) struct Runtimes {
     nobody: Arc<TenantCounters>,
     metrics: Arc<Metrics>,
     in_flight: Arc<InFlight>,
+    rates: Arc<OfTenants<Rates>>,
     idle: OfAll,
 }
 
@@ -126,9 +133,20 @@ impl Runtimes {
     pub(crate) const AT_ONCE: usize = 64;
 
     /// No tenant yet.
-    pub(crate) fn new(metrics: Arc<Metrics>, in_flight: Arc<InFlight>) -> Self {
+    pub(crate) fn new(
+        metrics: Arc<Metrics>,
+        in_flight: Arc<InFlight>,
+        rates: Arc<OfTenants<Rates>>,
+    ) -> Self {
         let nobody = metrics.register_tenant(&"".into());
-        Self { known: RefCell::default(), nobody, metrics, in_flight, idle: OfAll::default() }
+        Self {
+            known: RefCell::default(),
+            nobody,
+            metrics,
+            in_flight,
+            rates,
+            idle: OfAll::default(),
+        }
     }
 
     /// The state of the tenant whose rooms `admission` opens, made on first use.
@@ -140,7 +158,9 @@ impl Runtimes {
         }
         let counters = self.metrics.register_tenant(admission.scope().label());
         let places = self.in_flight.places(admission.scope());
-        let runtime = Rc::new(TenantRuntime::new(admission, counters, places, &self.idle));
+        let rates = self.rates.of(admission.scope());
+        let runtime = TenantRuntime::new(admission, counters, places, rates, &self.idle);
+        let runtime = Rc::new(runtime);
         known.insert(&runtime);
         runtime
     }
@@ -183,9 +203,10 @@ impl Runtimes {
         Some(place)
     }
 
-    /// Forgets the places of tenants that no worker knows.
-    pub(crate) fn sweep_places(&self) {
+    /// Forgets what workers share of tenants that none of them knows.
+    pub(crate) fn sweep_shared(&self) {
         self.in_flight.sweep();
+        self.rates.sweep();
     }
 }
 
@@ -207,7 +228,7 @@ mod tests {
 
     #[test]
     fn a_tenant_has_one_state_and_no_other_has_it() {
-        let runtimes = Runtimes::new(Arc::new(Metrics::new([])), Arc::default());
+        let runtimes = Runtimes::new(Arc::new(Metrics::new([])), Arc::default(), Arc::default());
         let sites = [
             Site::new("a", "one.example"),
             Site::new("a", "two.example"),
@@ -223,7 +244,7 @@ mod tests {
 
     #[test]
     fn a_tenant_is_forgotten_when_it_is_gone_and_nothing_uses_it() {
-        let runtimes = Runtimes::new(Arc::new(Metrics::new([])), Arc::default());
+        let runtimes = Runtimes::new(Arc::new(Metrics::new([])), Arc::default(), Arc::default());
         let then = snapshot(1, &[Site::new("a", "a.example"), Site::new("b", "b.example")]);
         let used = runtimes.of(&admit(&then, "a.example"));
         runtimes.of(&admit(&then, "b.example"));
@@ -241,7 +262,7 @@ mod tests {
 
     #[test]
     fn however_many_there_are_they_are_swept_a_few_at_a_time() {
-        let runtimes = Runtimes::new(Arc::new(Metrics::new([])), Arc::default());
+        let runtimes = Runtimes::new(Arc::new(Metrics::new([])), Arc::default(), Arc::default());
         let name = |number: usize, end: &str| &*format!("t{number}{end}").leak();
         let sites: Vec<_> =
             (0..150).map(|number| Site::new(name(number, ""), name(number, ".example"))).collect();

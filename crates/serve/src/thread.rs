@@ -17,7 +17,9 @@ use crate::config::EdgeConfig;
 use crate::in_flight::InFlight;
 use crate::listener::Listener;
 use crate::metrics::Metrics;
+use crate::of_tenants::OfTenants;
 use crate::published::Published;
+use crate::rate::Rates;
 use crate::tickets::Tickets;
 use crate::worker::Worker;
 
@@ -43,6 +45,7 @@ pub(crate) struct Shared {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) tickets: Arc<Tickets>,
     pub(crate) in_flight: Arc<InFlight>,
+    pub(crate) rates: Arc<OfTenants<Rates>>,
 }
 
 /// The runtime of one worker.

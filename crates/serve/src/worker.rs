@@ -63,14 +63,14 @@ pub(crate) struct Worker {
 impl Worker {
     /// A worker that serves what is published.  On its thread, its standing tasks must be started as well.
     pub(crate) fn new(shared: Shared, access_log: Option<AccessLog>) -> Rc<Self> {
-        let Shared { config, published, metrics, tickets, in_flight } = shared;
+        let Shared { config, published, metrics, tickets, in_flight, rates } = shared;
         let counters = metrics.register_worker();
         let stalled_after = config.stalled_after;
         let places = config.connections.of_a_worker(config.workers);
         Rc::new(Self {
             config,
             published,
-            runtimes: Runtimes::new(metrics, in_flight),
+            runtimes: Runtimes::new(metrics, in_flight, rates),
             clock: Clock,
             drain: Drain::default(),
             roster: Roster::new(places, stalled_after, counters.clone()),
@@ -136,7 +136,7 @@ impl Worker {
             place = self.runtimes.sweep(next, &self.published.load());
             tokio::task::yield_now().await;
         }
-        self.runtimes.sweep_places();
+        self.runtimes.sweep_shared();
     }
 
     async fn flush_log(&self) {

@@ -20,6 +20,8 @@ pub(crate) struct TenantSlot(pub(crate) u32);
 pub struct TenantLimits {
     /// Requests in flight.
     pub requests_in_flight: Option<u32>,
+    /// Requests that begin in a second.
+    pub requests_per_second: Option<u32>,
     /// Client connections with TLS.
     pub connections: Option<u32>,
 }

@@ -141,9 +141,10 @@ pub struct TenantLimits {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 4294967295_i64))]
     pub requests_in_flight: Option<i64>,
-    /// Requests in a second. Not enforced yet.
+    /// Requests that begin in a second, over all connections; as many may come at once. Further ones are answered with
+    /// 429. When absent, any number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = 0, max = 4294967295_i64))]
     pub requests_per_second: Option<i64>,
     /// Hostnames that the tenant holds claims to, also those that it has no route for any more, and those that it gave
     /// up and that are still quarantined. A hostname more is not served, unless it lies in the tenant's domains or below a

@@ -36,11 +36,7 @@ fn spec(name: &str, age: i64, namespaces: &[&str], domains: &[&str]) -> TenantSp
         entry_points: Vec::new(),
         allow_catch_all: false,
         require_tls13: false,
-        max_routes: None,
-        max_connections: None,
-        max_requests_in_flight: None,
-        max_hosts: None,
-        pinned: Default::default(),
+        ..TenantSpec::unread(origin(Kind::Tenant, name, age))
     }
 }
 

@@ -20,11 +20,7 @@ fn world(cross_namespace: bool, grants: &[Grant]) -> World {
         entry_points: Vec::new(),
         allow_catch_all: false,
         require_tls13: false,
-        max_routes: None,
-        max_connections: None,
-        max_requests_in_flight: None,
-        max_hosts: None,
-        pinned: Default::default(),
+        ..TenantSpec::unread(origin(Kind::Tenant, "acme", 0))
     };
     declare!(world, spec);
     for namespace in ["a", "a2", "b"] {

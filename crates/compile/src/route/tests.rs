@@ -192,10 +192,7 @@ fn a_tenant_is_served_where_the_operator_allows() {
         allow_catch_all: true,
         require_tls13: true,
         max_routes: Some(2),
-        max_connections: None,
-        max_requests_in_flight: None,
-        max_hosts: None,
-        pinned: Default::default(),
+        ..TenantSpec::unread(origin(Kind::Tenant, "acme", 0))
     };
     let late = ingress("a/late", 9, &["late.test/ web"]);
     declare!(world, spec, ingress("a/in", 1, &["a.test/ web", "/ web"]), late);

@@ -197,6 +197,7 @@ pub(super) fn start() -> impl Strategy<Value = (Settings, Vec<TenantSpec>)> {
             max_routes: limits.0,
             max_hosts: limits.1,
             pinned: Default::default(),
+            ..TenantSpec::unread(origin(Kind::Tenant, "t", 0))
             max_requests_in_flight: limits.0,
             max_connections: limits.1,
         });

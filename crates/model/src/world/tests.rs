@@ -73,7 +73,7 @@ fn namespace(name: &str, uid: &str) -> Object {
 }
 
 fn tenant(pins: &[(&str, &str)], by_label: bool) -> Object {
-    let key = ObjectKey::new(Kind::Tenant, "", "acme");
+    let origin = Origin::bare(ObjectKey::new(Kind::Tenant, "", "acme"));
     let labels = by_label.then(|| ("team".into(), "acme".into()));
     Object::Tenant(Arc::new(TenantSpec {
         origin: Origin::bare(key),
@@ -86,6 +86,7 @@ fn tenant(pins: &[(&str, &str)], by_label: bool) -> Object {
         require_tls13: false,
         max_routes: None,
         max_connections: None,
+        ..TenantSpec::unread(origin)
         max_requests_in_flight: None,
         max_hosts: None,
         pinned: pins.iter().map(|(name, uid)| ((*name).into(), (*uid).into())).collect(),

@@ -145,6 +145,8 @@ labels! {
         GatewayTimeout => "gateway_timeout",
         /// 429: the tenant has as many requests in flight as it may have.
         TooManyRequests => "too_many_requests",
+        /// 429: the tenant has begun as many requests in this second as it may.
+        RequestRate => "request_rate",
         /// Closed: the tenant has as many connections as it may have, with a request on each.
         TooManyConnections => "too_many_connections",
         /// 508: the request has passed Postern too often.

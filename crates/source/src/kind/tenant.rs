@@ -67,6 +67,10 @@ pub(super) fn read(
     };
     Some(Object::Tenant(Arc::new(model)))
 }
+        max_requests_per_second: spec
+            .limits
+            .requests_per_second
+            .map(|limit| at_most("requestsPerSecond", limit, draft)),
 
 /// Whether a process that is shared is what the operator asked for.  If not, the tenant keeps its namespaces and
 /// domains, and nothing of it is served.
@@ -137,7 +141,6 @@ fn require_tls13(tls: &api::TenantTls, draft: &mut Draft) -> bool {
 fn max_routes(limits: api::TenantLimits, draft: &mut Draft) -> Option<u32> {
     let ignored = [
         ("handshakesPerSecond", limits.handshakes_per_second),
-        ("requestsPerSecond", limits.requests_per_second),
         ("bytesBuffered", limits.bytes_buffered),
     ];
     for (name, _) in ignored.iter().filter(|(_, limit)| limit.is_some()) {

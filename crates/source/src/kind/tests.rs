@@ -277,7 +277,7 @@ fn a_tenant_that_cannot_be_honoured_is_narrower() {
         Tenant,
         &tenant(
             "namespaces: [a, b]\n  namespaceSelector: {matchLabels: {team: a}}\n  domains: ['*.a.test', 10.0.0.1]\n  entryPoints: [web]\n  \
-             tls: {minVersion: VersionTLS13}\n  limits: {routes: 9, certificates: 5, requestsPerSecond: 3}\n  allowCatchAll: true"
+             tls: {minVersion: VersionTLS13}\n  limits: {routes: 9, certificates: 5, bytesBuffered: 3}\n  allowCatchAll: true"
         )
     );
     assert_eq!((spec.namespaces.len(), spec.namespace_labels.len(), spec.domains.len()), (2, 1, 1));
@@ -286,7 +286,7 @@ fn a_tenant_that_cannot_be_honoured_is_narrower() {
         told(&findings),
         [
             ("spec.domains[1]", Reason::HostInvalid),
-            ("spec.limits.requestsPerSecond", Reason::Unsupported)
+            ("spec.limits.bytesBuffered", Reason::Unsupported)
         ]
     );
     let (spec, findings) = object!(Tenant, &tenant("isolation: Process"));
@@ -306,6 +306,11 @@ fn a_tenant_that_cannot_be_honoured_is_narrower() {
     let (spec, findings) = object!(Tenant, &tenant("limits: {requestsInFlight: -1}"));
     assert_eq!(told(&findings), [("spec.limits.requestsInFlight", Reason::InvalidValue)]);
     assert_eq!(spec.max_requests_in_flight, Some(0));
+    let (spec, findings) = object!(Tenant, &tenant("limits: {requestsPerSecond: 300}"));
+    assert_eq!((spec.max_requests_per_second, told(&findings).len()), (Some(300), 0));
+    let (spec, findings) = object!(Tenant, &tenant("limits: {requestsPerSecond: -1}"));
+    assert_eq!(told(&findings), [("spec.limits.requestsPerSecond", Reason::InvalidValue)]);
+    assert_eq!(spec.max_requests_per_second, Some(0));
     let (spec, findings) = object!(Tenant, &tenant("limits: {connections: 2000}"));
     assert_eq!((spec.max_connections, told(&findings).len()), (Some(2000), 0));
 }

@@ -203,7 +203,7 @@ fn route(
         Target::Server => (None, ""),
     };
     let admitted = connection.admit(head.authority)?;
-    exchange.admit(admitted.clone());
+    exchange.admit(admitted.clone())?;
     let Some(path) = path else { return Err(Answer::Options) };
     hops::check(head.hops)?;
     let target = connection.target(admitted, &path)?;

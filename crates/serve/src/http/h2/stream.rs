@@ -148,7 +148,7 @@ pub(super) fn aim(
 ) -> Result<Arc<Backend>, Refusal> {
     let connection = exchange.connection().clone();
     let admitted = connection.admit(authority)?;
-    exchange.admit(admitted.clone());
+    exchange.admit(admitted.clone())?;
     hops::check(hops::count(headers))?;
     let bytes = authority.len() + target.memory() + request::memory(headers);
     let target = connection.target(admitted, &target.path)?;

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+//! I6: a tenant that is asked for more in a second than it may be pays with 429, and its neighbours with nothing.
+
+use std::time::Instant;
+
+use postern_tests::patience::until;
+use postern_tests::{EdgeBuilder, Raw};
+
+use crate::pair::{A, B, Pair};
+
+fn tenant(spec: &str) -> String {
+    format!(
+        "apiVersion: postern.dev/v1alpha1\nkind: Tenant\nmetadata: {{name: globex}}\n\
+         spec: {{namespaces: [globex], {spec}}}\n"
+    )
+}
+
+/// Globex may have so much; acme has no Tenant object.
+async fn limited(spec: &str) -> Pair {
+    Pair::started(EdgeBuilder::new().file("0-tenant.yaml", &tenant(spec))).await
+}
+
+/// What a series of metrics stands at.
+fn counted(pair: &Pair, series: &str) -> u64 {
+    let mut text = String::new();
+    pair.edge.served().metrics().encode(&mut text);
+    let value = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+    value.map_or(0, |value| value.parse().expect("a number"))
+}
+
+const UPGRADE: &str = "GET /up HTTP/1.1\r\nHost: b.example.test\r\nConnection: Upgrade\r\n\
+                       Upgrade: websocket\r\n\r\n";
+
+#[tokio::test]
+async fn requests_beyond_the_rate_are_refused_and_the_neighbour_misses_none() {
+    let pair = limited("limits: {requestsPerSecond: 2}").await;
+    let (mut served, mut refused) = (0, 0);
+    let begun = Instant::now();
+    for number in 0..60 {
+        let url = format!("https://{B}/");
+        let request = pair.edge.get(&url);
+        let request = if number % 2 == 0 { request.http2() } else { request };
+        let answer = request.send().await;
+        match answer.status {
+            200 => served += 1,
+            429 => {
+                assert_eq!(answer.header("retry-after"), Some("1"));
+                refused += 1;
+            }
+            other => panic!("{other}"),
+        }
+        pair.edge.get(&format!("https://{A}/")).send().await.from_backend("acme");
+    }
+    // A second's worth at once, and what came in the time that this took.
+    let due = 2 * (begun.elapsed().as_secs() + 1) + 2;
+    assert!((2..=due).contains(&served), "{served} of {due}");
+    assert!(refused > 0);
+    let series = "postern_refusals_total{tenant=\"tenant/globex\",reason=\"request_rate\"}";
+    until("all are counted", || async { (counted(&pair, series) == refused).then_some(()) }).await;
+    assert_eq!(pair.globex.received().len() as u64, served);
+    pair.acme_is_intact().await;
+}
+
+#[tokio::test]
+async fn every_kind_of_request_counts() {
+    let pair = limited("limits: {requestsPerSecond: 0}").await;
+    for url in [format!("http://{B}/"), format!("https://{B}/no/such/route")] {
+        pair.edge.get(&url).expect(429).await;
+        pair.edge.get(&url).http2().expect(429).await;
+    }
+    let mut raw = Raw::clear(pair.edge.web()).await;
+    raw.send(UPGRADE).await;
+    assert_eq!(raw.try_answer("GET").await.expect("an answer").status, 429);
+    // The connection goes on.
+    assert_eq!(raw.get(B, "/").await.status, 429);
+    assert_eq!(pair.globex.received().len(), 0);
+    pair.acme_is_intact().await;
+    // A change is in force at once.
+    pair.edge.apply("0-tenant.yaml", &tenant("limits: {}"));
+    pair.globex_is_intact().await;
+}
