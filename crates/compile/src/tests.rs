@@ -5,6 +5,7 @@ use postern_model::Kind;
 mod generated;
 mod properties;
 mod speed;
+mod unreadable;
 
 pub(crate) use generated::release;
 

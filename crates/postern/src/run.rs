@@ -393,6 +393,7 @@ pub(crate) fn sentence(finding: &Finding) -> String {
     let Finding { severity, reason, origin, field, message, remedy } = finding;
     let object = match origin.key.kind {
         Kind::File => String::new(),
+        _ if field.is_empty() => format!("{}: ", origin.key),
         _ => format!("{} {field}: ", origin.key),
     };
     format!("{place}{object}{} {reason}: {message}; {remedy}", severity_word(*severity))

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What is filed, and what counts as a change.
 
+mod unreadable;
+
 use super::*;
 use crate::claim::{ClaimState, HostClaim};
 use crate::finding::Reason;

@@ -64,9 +64,11 @@ impl Reader {
         let source = Source::json(&item.text);
         // A panic is a defect of ours, and no reason to be silent about all other objects (I21).
         let read = catch_unwind(AssertUnwindSafe(|| {
-            kind::read_kind(kind, &source, &mut reading).map_err(|fault| fault.message)
+            kind::read_kind(kind, &source, &mut reading)
+                .map_err(|fault| source.explain(kind::shape(kind), fault))
         }));
-        let parsed = read.unwrap_or_else(|_| Err("the object cannot be read".to_owned()));
+        let unknown = || Err(("".into(), "the object cannot be read".to_owned()));
+        let parsed = read.unwrap_or_else(|_| unknown());
         match parsed {
             Ok(Parsed { object: Some(object), findings }) => {
                 Step { key: object.key().clone(), object: Some(object), findings }
@@ -74,9 +76,9 @@ impl Reader {
             Ok(Parsed { object: None, findings }) => {
                 Step { key: self.key(kind, &item.name), object: None, findings }
             }
-            Err(message) => {
+            Err(told) => {
                 let key = self.key(kind, &item.name);
-                let findings = vec![unreadable(key.clone(), message)];
+                let findings = vec![unreadable(key.clone(), told)];
                 Step { key, object: None, findings }
             }
         }
@@ -92,13 +94,17 @@ impl Reader {
     }
 }
 
-fn unreadable(key: ObjectKey, message: String) -> Finding {
+fn unreadable(key: ObjectKey, (field, message): (Arc<str>, String)) -> Finding {
+    let consequence = match key.kind {
+        Kind::Tenant => "nothing of this tenant is served",
+        _ => "the object is left out",
+    };
     Finding {
         severity: Severity::Error,
         reason: Reason::InvalidValue,
         origin: Origin::bare(key),
-        field: "".into(),
-        message: format!("{message}; the object is left out"),
+        field,
+        message: format!("{message}; {consequence}"),
         remedy: "correct the object",
     }
 }

@@ -18,7 +18,6 @@ use std::sync::Arc;
 
 use postern_api::TypeMeta;
 use postern_model::{Finding, Object, Reason, Severity};
-use survey::Mistyped;
 
 pub(crate) use fault::Fault;
 pub(crate) use source::Source;
@@ -112,7 +111,7 @@ impl Walk {
         let meta = match source.type_meta() {
             Ok(meta) => self.or_default(meta),
             Err(fault) => {
-                let finding = self.fault(&fault, source.mistyped_field(&TYPE_META), reading);
+                let finding = self.fault(fault, (source, &TYPE_META), reading);
                 return contents.lose(source.text().as_bytes(), finding, reading);
             }
         };
@@ -124,7 +123,7 @@ impl Walk {
                 Ok(None) => {}
                 Ok(Some(items)) => return self.list(&meta, (source, items), reading, contents),
                 Err(fault) => {
-                    let finding = self.fault(&fault, None, reading);
+                    let finding = self.fault(fault, (source, &Shape::Any), reading);
                     return contents.lose(source.text().as_bytes(), finding, reading);
                 }
             }
@@ -179,20 +178,16 @@ impl Walk {
         }
     }
 
-    /// What is wrong with a text: the field of another type, if it is one.
+    /// What is wrong with an object, and where.
     fn fault(
         &self,
-        fault: &Fault,
-        mistyped: Option<Mistyped>,
+        fault: Fault,
+        (source, shape): (&Source<'_>, &Shape),
         reading: &mut Reading<'_>,
     ) -> Finding {
         reading.line = self.first_line.saturating_add(fault.line - 1);
-        match mistyped {
-            Some(Mistyped { field, expected }) => {
-                Finding { field: field.into(), ..reading.broken(expected.into()) }
-            }
-            None => reading.broken(fault.message.clone()),
-        }
+        let (field, message) = source.explain(shape, fault);
+        Finding { field, ..reading.broken(message) }
     }
 }
 

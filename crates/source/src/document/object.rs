@@ -2,11 +2,13 @@
 //! One object of a folder, read more carefully than one of a cluster, whose API server has looked at it: what is
 //! misspelt or of another type is told by its field, and an object that decides about tenants is then closed (I9).
 
-use postern_model::{Finding, Kind, Origin, Reason, Severity};
+use std::sync::Arc;
+
+use postern_model::{Finding, HttpRoutes, Kind, Object, Origin, Reason, Severity};
 
 use super::survey::Unknown;
 use super::{Contents, Fault, Source, Walk, trace};
-use crate::kind::{self, Named, Parsed};
+use crate::kind::{self, Named, Parsed, misspelt};
 use crate::reading::Reading;
 
 impl Contents {
@@ -60,32 +62,38 @@ impl Walk {
     ) {
         let parsed = match kind::read_kind(kind, source, reading) {
             Ok(parsed) => parsed,
-            Err(fault) => return self.unreadable((kind, &fault), source, reading, contents),
+            Err(fault) => return self.unreadable((kind, fault), source, reading, contents),
         };
         let Parsed { object, findings } = parsed;
+        let is_elsewhere = object.is_none() && findings.is_empty();
         contents.found(findings);
-        let Some(object) = object else {
-            if matches!(kind, Kind::Tenant | Kind::HostClaim) {
-                self.close(kind, source, reading, contents);
-            }
+        if is_elsewhere {
             return;
-        };
+        }
         let mut unknown = source.unknown_fields(kind::shape(kind));
         if kind == Kind::Secret {
             // What stands in the place of a name there may be a part of a key (I8).
             unknown.retain(|unknown| unknown.nearest.is_some());
         }
+        let Some(object) = object else {
+            if matches!(kind, Kind::Tenant | Kind::HostClaim)
+                && let Some(origin) = self.close(kind, source, reading, contents)
+            {
+                contents.found(unknown.iter().map(|unknown| unknown_field(&origin, unknown)));
+            }
+            return;
+        };
         if unknown.is_empty() {
             return contents.objects.push(object);
         }
         let origin = object.origin().clone();
-        let told = unknown.into_iter().map(|unknown| unknown_field(&origin, unknown));
-        contents.found(told);
-        contents.objects.extend(match kind {
-            Kind::Tenant | Kind::HostClaim | Kind::ReferenceGrant => {
+        contents.found(unknown.iter().map(|unknown| unknown_field(&origin, unknown)));
+        contents.objects.extend(match object {
+            Object::Tenant(_) | Object::HostClaim(_) | Object::Grant(_) => {
                 kind::closed(origin, source, reading.strings)
             }
-            _ => Some(object),
+            Object::HttpRoutes(routes) => Some(narrowed(routes, &unknown)),
+            object => Some(object),
         });
     }
 
@@ -109,13 +117,13 @@ impl Walk {
     /// lives in a namespace that is not read.
     fn unreadable(
         &self,
-        (kind, fault): (Kind, &Fault),
+        (kind, fault): (Kind, Fault),
         source: &Source<'_>,
         reading: &mut Reading<'_>,
         contents: &mut Contents,
     ) {
         let line = reading.line;
-        let mut told = self.fault(fault, source.mistyped_field(kind::shape(kind)), reading);
+        let mut told = self.fault(fault, (source, kind::shape(kind)), reading);
         told.message.push_str(consequence(kind));
         reading.line = line;
         match kind::name(kind, source, reading) {
@@ -161,9 +169,22 @@ fn consequence(kind: Kind) -> &'static str {
     }
 }
 
-fn unknown_field(origin: &Origin, unknown: Unknown) -> Finding {
+/// An Ingress in which rules are closed that would be wider without a field that is misspelt.
+fn narrowed(routes: Arc<HttpRoutes>, unknown: &[Unknown]) -> Object {
+    let mut routes = Arc::unwrap_or_clone(routes);
+    for Unknown { place, nearest, .. } in unknown {
+        if let Some(field) = nearest.filter(|field| misspelt::narrows(field)) {
+            misspelt::close(&mut routes, place, field);
+        }
+    }
+    Object::HttpRoutes(Arc::new(routes))
+}
+
+fn unknown_field(origin: &Origin, unknown: &Unknown) -> Finding {
     let kind = origin.key.kind;
+    let closes = kind == Kind::Ingress && unknown.nearest.is_some_and(misspelt::narrows);
     let (severity, then) = match consequence(kind) {
+        "" if closes => (Severity::Error, "; requests for the rule are answered with 503"),
         "" => (Severity::Warning, "; it is ignored"),
         then => (Severity::Error, then),
     };
@@ -177,7 +198,7 @@ fn unknown_field(origin: &Origin, unknown: Unknown) -> Finding {
         severity,
         reason: Reason::Unsupported,
         origin: origin.clone(),
-        field: unknown.field.into(),
+        field: unknown.field.as_str().into(),
         message,
         remedy: "correct the field's name, or remove the field",
     }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The text of one object in YAML or JSON, read twice: for its kind, then for what is in it.
 
+use std::sync::Arc;
+
 use postern_api::TypeMeta;
 use serde::de::DeserializeOwned;
 
@@ -85,6 +87,14 @@ impl<'a> Source<'a> {
         match &self.0 {
             Text::Plain(node, _) => survey::mistyped(node, shape),
             _ => survey::mistyped(&self.sketch()?, shape),
+        }
+    }
+
+    /// The field that is wrong, if one is of another type, and what is wrong.
+    pub(crate) fn explain(&self, shape: &Shape, fault: Fault) -> (Arc<str>, String) {
+        match self.mistyped_field(shape) {
+            Some(Mistyped { field, expected }) => (field.into(), expected.to_owned()),
+            None => ("".into(), fault.message),
         }
     }
 

@@ -34,6 +34,8 @@ pub(crate) type Field = (&'static str, Shape);
 pub(crate) struct Unknown {
     /// `spec.entrypoints`
     pub(crate) field: String,
+    /// The mapping in which it stands: `spec`
+    pub(crate) place: String,
     /// The known field of that mapping which is nearest, if one is near.
     pub(crate) nearest: Option<&'static str>,
 }
@@ -80,12 +82,13 @@ fn find_unknown<T: Outline>(node: &T, shape: &Shape, path: &Path<'_>, out: &mut 
     match shape {
         Shape::Fields(fields) | Shape::Open(fields) => {
             for (name, value) in node.entries() {
-                let path = Path::Field(path, name);
+                let (place, path) = (path, Path::Field(path, name));
                 match fields.iter().find(|(known, _)| *known == name) {
                     Some((_, shape)) => find_unknown(value, shape, &path, out),
                     None if matches!(shape, Shape::Open(_)) || out.len() == MAX_UNKNOWN => {}
                     None => out.push(Unknown {
                         field: path.to_string(),
+                        place: place.to_string(),
                         nearest: nearest(name, fields.iter().map(|(known, _)| *known)),
                     }),
                 }
@@ -183,3 +186,6 @@ fn distance(a: &[u8], b: &[u8]) -> usize {
     }
     last[b.len()]
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+mod tenants;
+
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};

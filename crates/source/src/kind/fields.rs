@@ -170,3 +170,55 @@ static SECRET: Shape =
     object! { "type": Text, "data": Texts, "stringData": Texts, "immutable": Any };
 
 static NAMESPACE: Shape = object! { "spec": Fields(&[("finalizers", Any)]), "status": Any };
+
+#[cfg(test)]
+mod tests {
+    use postern_api::crd;
+    use serde_json::Value;
+
+    use super::*;
+
+    /// Every field of a schema that is not known here, with its path.
+    fn missing(schema: &Value, shape: &Shape, path: &str, out: &mut Vec<String>) {
+        if let (Some(item), List(shape)) = (schema.get("items"), shape) {
+            return missing(item, shape, path, out);
+        }
+        let fields = schema.get("properties").and_then(Value::as_object);
+        for (name, schema) in fields.into_iter().flatten() {
+            let path = format!("{path}.{name}");
+            match shape {
+                Fields(known) | Open(known) => {
+                    match known.iter().find(|(field, _)| field == name) {
+                        Some((_, shape)) => missing(schema, shape, &path, out),
+                        None if matches!(shape, Open(_)) => {}
+                        None => out.push(path),
+                    }
+                }
+                Any => {}
+                _ => out.push(path),
+            }
+        }
+    }
+
+    #[test]
+    fn every_field_of_our_own_kinds_is_known() {
+        for (file, definition) in crd::definitions() {
+            let kind = match definition.spec.names.kind.as_str() {
+                "Tenant" => Kind::Tenant,
+                "HostClaim" => Kind::HostClaim,
+                other => panic!("{other} in {file} has no shape here"),
+            };
+            let definition = serde_json::to_value(&definition).unwrap();
+            let schema = &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+            let mut unknown = Vec::new();
+            missing(&schema["properties"]["spec"], spec_of(kind), "spec", &mut unknown);
+            assert_eq!(unknown, Vec::<String>::new(), "{file}");
+            assert!(schema["properties"]["spec"]["properties"].is_object());
+        }
+    }
+
+    fn spec_of(kind: Kind) -> &'static Shape {
+        let Fields(fields) = shape(kind) else { panic!("an object has fields") };
+        &fields.iter().find(|(name, _)| *name == "spec").unwrap().1
+    }
+}

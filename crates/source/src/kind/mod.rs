@@ -21,6 +21,7 @@ use crate::interner::Interner;
 use crate::reading::{Draft, Reading};
 pub(crate) use closed::{closed, is_nameless, nameless_tenant, origin_of_tenant};
 pub(crate) use fields::shape;
+pub(crate) use ingress::misspelt;
 
 /// An object, unless it was refused or is not wanted, and what was found about it.  The findings of routes are in the
 /// routes.

@@ -38,6 +38,12 @@ pub(super) fn read(
         );
         Default::default()
     };
+    let told = draft.findings.len();
+    let domains = domains(&spec.domains, draft);
+    if draft.findings.len() > told {
+        // What it was to reserve is not known: what it reserved before stays (I9).
+        standing = standing.max(Standing::Closed);
+    }
     let mut entry_points = shared(&spec.entry_points, strings);
     if !is_shared(present(spec.isolation.as_deref()), draft) {
         entry_points = vec![strings.share(NO_ENTRY_POINT)];
@@ -52,7 +58,7 @@ pub(super) fn read(
         standing,
         namespaces: shared(&spec.namespaces, strings).into_iter().collect(),
         namespace_labels: labels,
-        domains: domains(&spec.domains, draft),
+        domains,
         entry_points,
         allow_catch_all: spec.allow_catch_all.unwrap_or(false),
         require_tls13: require_tls13(&spec.tls, draft),
@@ -100,7 +106,7 @@ fn domains(domains: &[String], draft: &mut Draft) -> Vec<HostPattern> {
                 Reason::HostInvalid,
                 Note {
                     field: format!("spec.domains[{index}]").into(),
-                    message: error.to_string(),
+                    message: format!("{error}; nothing of this tenant is served"),
                     remedy: "write a hostname, or *. and a hostname",
                 },
             ),

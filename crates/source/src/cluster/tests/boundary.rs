@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use postern_model::{Kind, Reason, Settings, World};
+use postern_model::{Kind, Object, Reason, Settings, Standing, World};
 
 use super::fake::Fake;
 use super::{next, nothing_for, told, watch};
@@ -246,4 +246,34 @@ fn a_namespace_that_cannot_be_read_is_there() {
         Some("Namespace preview".into())
     );
     assert_eq!(step.findings.len(), 1);
+}
+
+#[test]
+fn a_tenant_that_is_not_understood_is_closed_and_keeps_its_names() {
+    let mut reader = Reader::new(Settings::default());
+    let mut read = |text: &str| {
+        let name = ItemName { namespace: "".into(), name: "acme".into() };
+        let item = Item { name, version: Version::read("7"), text: text.to_owned().into() };
+        let step = reader.read(Kind::Tenant, &item);
+        let Some(Object::Tenant(spec)) = step.object else { panic!("{text}: {:?}", step.findings) };
+        assert_eq!((step.key.to_string().as_str(), step.findings.len()), ("Tenant acme", 1));
+        let finding = &step.findings[0];
+        assert!(finding.message.ends_with("nothing of this tenant is served"), "{finding:?}");
+        (spec.standing, spec.namespaces.len(), spec.domains.len(), finding.field.to_string())
+    };
+    let tenant = |spec: &str| {
+        format!(
+            r#"{{"metadata":{{"name":"acme"}},"spec":{spec},
+                "status":{{"namespaces":[{{"name":"web","uid":"1"}}]}}}}"#
+        )
+    };
+    assert_eq!(
+        read(&tenant(r#"{"namespaces":["web","api"],"domains":["*.a.test"],"entryPoints":"web"}"#)),
+        (Standing::Closed, 2, 1, "spec.entryPoints".into())
+    );
+    // Namespaces that were pinned are its own, even if it is not known which others are.
+    assert_eq!(
+        read(&tenant(r#"{"namespaces":[{"name":"web"}]}"#)),
+        (Standing::Unbounded, 1, 0, "spec.namespaces[0]".into())
+    );
 }

@@ -4,6 +4,7 @@
 mod annotations;
 mod backend;
 mod guards;
+pub(crate) mod misspelt;
 mod path;
 
 use std::sync::Arc;
