@@ -28,7 +28,6 @@ fn owned(tenant: &str, epoch: u64) -> Option<(String, u64)> {
 
 fn spec(name: &str, age: i64, namespaces: &[&str], domains: &[&str]) -> TenantSpec {
     TenantSpec {
-        origin: origin(Kind::Tenant, name, age),
         standing: Default::default(),
         namespaces: namespaces.iter().map(|name| Arc::from(*name)).collect(),
         namespace_labels: Default::default(),

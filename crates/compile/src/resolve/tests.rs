@@ -12,7 +12,6 @@ fn world(cross_namespace: bool, grants: &[Grant]) -> World {
     let settings = Settings { allow_cross_namespace: cross_namespace, ..Settings::default() };
     let mut world = world_with(settings);
     let spec = TenantSpec {
-        origin: origin(Kind::Tenant, "acme", 0),
         standing: Default::default(),
         namespaces: ["a", "a2"].map(Arc::from).into(),
         namespace_labels: BTreeMap::new(),

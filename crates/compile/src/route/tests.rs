@@ -183,7 +183,6 @@ fn a_tenant_is_served_where_the_operator_allows() {
     let mut world = world();
     serve(&mut world, "a/web");
     let spec = TenantSpec {
-        origin: origin(Kind::Tenant, "acme", 0),
         standing: Default::default(),
         namespaces: ["a".into()].into(),
         namespace_labels: Default::default(),

@@ -186,7 +186,6 @@ pub(super) fn start() -> impl Strategy<Value = (Settings, Vec<TenantSpec>)> {
         let (tenancy, allow_empty_services, max_hosts) = settings;
         let settings = Settings { tenancy, allow_empty_services, max_hosts, ..Settings::default() };
         let specs = specs.into_iter().map(|(both, domain, allow_catch_all, limits)| TenantSpec {
-            origin: origin(Kind::Tenant, "t", 0),
             standing: Default::default(),
             namespaces: if both { ["b", "c"].map(Arc::from).into() } else { ["c".into()].into() },
             namespace_labels: Default::default(),
@@ -196,10 +195,9 @@ pub(super) fn start() -> impl Strategy<Value = (Settings, Vec<TenantSpec>)> {
             require_tls13: false,
             max_routes: limits.0,
             max_hosts: limits.1,
-            pinned: Default::default(),
-            ..TenantSpec::unread(origin(Kind::Tenant, "t", 0))
             max_requests_in_flight: limits.0,
             max_connections: limits.1,
+            ..TenantSpec::unread(origin(Kind::Tenant, "t", 0))
         });
         (settings, specs.collect())
     })

@@ -78,7 +78,6 @@ fn tenant(pins: &[(&str, &str)], by_label: bool) -> Object {
     let origin = Origin::bare(ObjectKey::new(Kind::Tenant, "", "acme"));
     let labels = by_label.then(|| ("team".into(), "acme".into()));
     Object::Tenant(Arc::new(TenantSpec {
-        origin: Origin::bare(key),
         standing: Default::default(),
         namespaces: if by_label { [].into() } else { ["web".into()].into() },
         namespace_labels: labels.into_iter().collect(),
@@ -86,12 +85,8 @@ fn tenant(pins: &[(&str, &str)], by_label: bool) -> Object {
         entry_points: Vec::new(),
         allow_catch_all: false,
         require_tls13: false,
-        max_routes: None,
-        max_connections: None,
-        ..TenantSpec::unread(origin)
-        max_requests_in_flight: None,
-        max_hosts: None,
         pinned: pins.iter().map(|(name, uid)| ((*name).into(), (*uid).into())).collect(),
+        ..TenantSpec::unread(origin)
     }))
 }
 
