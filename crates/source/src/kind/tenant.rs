@@ -67,16 +67,16 @@ pub(super) fn read(
             .limits
             .requests_in_flight
             .map(|limit| at_most("requestsInFlight", limit, draft)),
+        max_requests_per_second: spec
+            .limits
+            .requests_per_second
+            .map(|limit| at_most("requestsPerSecond", limit, draft)),
         max_connections: spec.limits.connections.map(|limit| at_most("connections", limit, draft)),
         max_hosts: spec.limits.hosts.map(|limit| at_most("hosts", limit, draft)),
         pinned,
     };
     Some(Object::Tenant(Arc::new(model)))
 }
-        max_requests_per_second: spec
-            .limits
-            .requests_per_second
-            .map(|limit| at_most("requestsPerSecond", limit, draft)),
 
 /// Whether a process that is shared is what the operator asked for.  If not, the tenant keeps its namespaces and
 /// domains, and nothing of it is served.
