@@ -27,7 +27,7 @@ pub struct Report {
 /// ```
 /// use postern_model::{HostPattern, Unserved};
 /// let lost = HostPattern::parse("a.test")?;
-/// let unserved = Unserved::Hosts([Some(lost.clone())].into());
+/// let unserved = Unserved::hosts([Some(lost.clone())]);
 /// assert!(unserved.contains(Some(&lost)) && !unserved.contains(None));
 /// assert!(Unserved::Everything.contains(None));
 /// # Ok::<(), postern_model::InvalidHost>(())
@@ -36,16 +36,41 @@ pub struct Report {
 pub enum Unserved {
     /// All of them.
     Everything,
-    /// These and no others; `None` stands for the rules without a host.
+    /// These and no others, in their order; `None` stands for the rules without a host.
     Hosts(Box<[Option<HostPattern>]>),
 }
 
 impl Unserved {
+    /// These hosts; `None` stands for the rules without a host.
+    pub fn hosts(hosts: impl IntoIterator<Item = Option<HostPattern>>) -> Self {
+        let mut hosts: Vec<_> = hosts.into_iter().collect();
+        hosts.sort_unstable();
+        hosts.dedup();
+        Self::Hosts(hosts.into())
+    }
+
     /// Whether a host of the object is among them.
     pub fn contains(&self, host: Option<&HostPattern>) -> bool {
         match self {
             Self::Everything => true,
-            Self::Hosts(hosts) => hosts.iter().any(|unserved| unserved.as_ref() == host),
+            // An author may write thousands.
+            Self::Hosts(hosts) => hosts.binary_search_by(|other| other.as_ref().cmp(&host)).is_ok(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_found_in_whatever_order_they_were_given() {
+        let host = |text: &str| HostPattern::parse(text).ok();
+        let all = ["b.test", "*.c.test", "a.test", "", "b.test", "*.a.test"].map(host);
+        let unserved = Unserved::hosts(all.clone());
+        assert!(all.iter().all(|host| unserved.contains(host.as_ref())));
+        for other in ["c.test", "*.b.test"].map(host) {
+            assert!(!unserved.contains(other.as_ref()));
         }
     }
 }

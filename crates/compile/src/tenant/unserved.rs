@@ -16,12 +16,11 @@ pub(super) fn unserved(routes: &HttpRoutes, lost: &[u32]) -> Option<Unserved> {
         let is_lost = lost.next_if_eq(&number).is_some();
         if is_lost { &mut doubtful } else { &mut served }.insert(&rule.host);
     }
-    let hosts: Box<[_]> = doubtful.difference(&served).map(|host| (*host).clone()).collect();
     if served.is_empty() {
-        Some(Unserved::Everything)
-    } else {
-        (!hosts.is_empty()).then_some(Unserved::Hosts(hosts))
+        return Some(Unserved::Everything);
     }
+    let mut hosts = doubtful.difference(&served).map(|host| (*host).clone()).peekable();
+    hosts.peek().is_some().then(|| Unserved::hosts(hosts))
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ fn only(change: impl FnOnce(&mut HttpRoutes)) -> Option<Unserved> {
 }
 
 fn hosts(names: &[&str]) -> Option<Unserved> {
-    Some(Unserved::Hosts(names.iter().map(|name| Some(host(name))).collect()))
+    Some(Unserved::hosts(names.iter().map(|name| Some(host(name)))))
 }
 
 fn nowhere() -> EntryPointSelection {
