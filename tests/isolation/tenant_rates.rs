@@ -4,6 +4,7 @@
 use std::time::Instant;
 
 use postern_tests::patience::until;
+use postern_tests::tls::HandshakeError;
 use postern_tests::{EdgeBuilder, Raw};
 
 use crate::pair::{A, B, Pair};
@@ -26,6 +27,43 @@ fn counted(pair: &Pair, series: &str) -> u64 {
     pair.edge.served().metrics().encode(&mut text);
     let value = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
     value.map_or(0, |value| value.parse().expect("a number"))
+}
+
+#[tokio::test]
+async fn handshakes_beyond_the_rate_are_cut_off_and_the_neighbour_misses_none() {
+    let pair = limited("limits: {handshakesPerSecond: 2}").await;
+    let (mut made, mut cut) = (0, 0);
+    let begun = Instant::now();
+    for _ in 0..60 {
+        match pair.edge.tls().sni(B).connect().await {
+            Ok(_) => made += 1,
+            Err(HandshakeError::Alert(alert)) => panic!("{alert:?}"),
+            Err(HandshakeError::Other(_)) => cut += 1,
+        }
+        let shown = pair.edge.tls().sni(A).fingerprint().await;
+        assert_eq!(shown, pair.acme_certificate.fingerprint());
+    }
+    let due = 2 * (begun.elapsed().as_secs() + 1) + 2;
+    assert!((2..=due).contains(&made), "{made} of {due}");
+    assert!(cut > 0);
+    let series = "postern_refusals_total{tenant=\"tenant/globex\",reason=\"handshake_rate\"}";
+    until("all are counted", || async { (counted(&pair, series) == cut).then_some(()) }).await;
+    let series = "postern_handshakes_total{entrypoint=\"websecure\",tenant=\"tenant/globex\",result=\"limited\"}";
+    until("so is how they ended", || async { (counted(&pair, series) == cut).then_some(()) }).await;
+    // Requests have a limit of their own.
+    pair.edge.get(&format!("http://{B}/")).send().await.from_backend("globex");
+    pair.acme_is_intact().await;
+}
+
+#[tokio::test]
+async fn who_may_begin_no_handshake_closes_none_of_its_connections() {
+    let pair = limited("limits: {connections: 1}").await;
+    let mut raw = Raw::tls(pair.edge.tls().sni(B).connect().await.expect("a handshake"));
+    raw.get(B, "/").await.from_backend("globex");
+    pair.edge.apply("0-tenant.yaml", &tenant("limits: {connections: 1, handshakesPerSecond: 0}"));
+    assert!(pair.edge.tls().sni(B).connect().await.is_err());
+    raw.get(B, "/").await.from_backend("globex");
+    pair.acme_is_intact().await;
 }
 
 const UPGRADE: &str = "GET /up HTTP/1.1\r\nHost: b.example.test\r\nConnection: Upgrade\r\n\

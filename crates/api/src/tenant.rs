@@ -103,7 +103,7 @@ pub struct TenantLimits {
     /// Open connections.
     #[serde(default)]
     pub connections: Option<i64>,
-    /// Handshakes per second.
+    /// TLS handshakes that begin in a second.
     #[serde(default)]
     pub handshakes_per_second: Option<i64>,
     /// Requests that are being answered at one moment.

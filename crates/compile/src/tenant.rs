@@ -172,6 +172,7 @@ impl Tenant {
             limits: TenantLimits {
                 requests_in_flight: spec.and_then(|spec| spec.max_requests_in_flight),
                 requests_per_second: spec.and_then(|spec| spec.max_requests_per_second),
+                handshakes_per_second: spec.and_then(|spec| spec.max_handshakes_per_second),
                 connections: spec.and_then(|spec| spec.max_connections),
             },
             excess: BTreeSet::new(),

@@ -85,6 +85,8 @@ pub struct TenantSpec {
     pub max_requests_in_flight: Option<u32>,
     /// The most requests that begin in a second; none: any number.
     pub max_requests_per_second: Option<u32>,
+    /// The most TLS handshakes that begin in a second; none: any number.
+    pub max_handshakes_per_second: Option<u32>,
     /// The most client connections; none: the installation's limit.
     pub max_connections: Option<u32>,
     /// The most hostnames that it holds claims to; none: the installation's limit.
@@ -109,6 +111,7 @@ impl TenantSpec {
             max_routes: None,
             max_requests_in_flight: None,
             max_requests_per_second: None,
+            max_handshakes_per_second: None,
             max_connections: None,
             max_hosts: None,
             pinned: BTreeMap::new(),

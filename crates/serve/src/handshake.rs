@@ -26,6 +26,7 @@ use crate::config::Connections;
 use crate::gate::{QueueFull, UNITS};
 use crate::io::Io;
 use crate::metrics::{Handshake, Protocol, Reason, TenantCounters};
+use crate::rate::Rates;
 use crate::roster::Seat;
 use crate::server_config;
 use crate::worker::Worker;
@@ -68,6 +69,8 @@ enum Ended {
     Failed,
     /// Too many were waiting.
     QueueFull,
+    /// The tenant has begun as many in this second as it may.
+    TooFast,
     /// The tenant has as many connections as it may have.
     Crowded,
 }
@@ -97,6 +100,10 @@ pub(crate) async fn run(
             counters.refused(Reason::HandshakeQueueFull);
             (Handshake::Dropped, None)
         }
+        Some(Err(Ended::TooFast)) => {
+            counters.refused(Reason::HandshakeRate);
+            (Handshake::Limited, None)
+        }
         Some(Err(Ended::Crowded)) => {
             counters.refused(Reason::TooManyConnections);
             (Handshake::Dropped, None)
@@ -125,6 +132,10 @@ async fn shake(
         Ok(profile) => profile,
         Err(reason) => return refuse(&mut start, reason).await,
     };
+    // Before anything of it costs something, or takes another connection's place.
+    if !may_begin(worker, &admission, &runtime.rates) {
+        return Err(Ended::TooFast);
+    }
     if !seat.admit(&runtime, most_connections(worker, &admission)) {
         return Err(Ended::Crowded);
     }
@@ -153,6 +164,13 @@ async fn hello(stream: TcpStream) -> Result<Box<StartHandshake<TcpStream>>, Ende
 pub(crate) fn name(hello: &ClientHello<'_>) -> Result<Host, Reason> {
     let name = hello.server_name().ok_or(Reason::NoName)?;
     Host::parse(name).map_err(|_| Reason::InvalidName)
+}
+
+/// Whether an admission's tenant may begin one more handshake now, be it a full one or not: which it will be, rustls says
+/// when it is over.
+fn may_begin(worker: &Worker, admission: &Admission, rates: &Rates) -> bool {
+    let limit = admission.limits().handshakes_per_second;
+    limit.is_none_or(|limit| rates.allow_handshake(limit, worker.clock.now()))
 }
 
 /// How many connections an admission's tenant may have on this worker.

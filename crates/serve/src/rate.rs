@@ -16,6 +16,7 @@ const SECOND: u64 = 1_000_000_000;
 pub(crate) struct Rates {
     start: Instant,
     requests: Cell,
+    handshakes: Cell,
 }
 
 /// One bucket.
@@ -27,7 +28,7 @@ struct Cell {
 
 impl Default for Rates {
     fn default() -> Self {
-        Self { start: Instant::now(), requests: Cell::default() }
+        Self { start: Instant::now(), requests: Cell::default(), handshakes: Cell::default() }
     }
 }
 
@@ -35,6 +36,11 @@ impl Rates {
     /// Whether one more request may begin, of so many in a second.
     pub(crate) fn allow_request(&self, per_second: u32, now: Instant) -> bool {
         self.requests.allow(per_second, self.since_start(now))
+    }
+
+    /// Whether one more handshake may begin, of so many in a second.
+    pub(crate) fn allow_handshake(&self, per_second: u32, now: Instant) -> bool {
+        self.handshakes.allow(per_second, self.since_start(now))
     }
 
     /// What a clock says that is a little behind the clock of who came first is as good as the start.

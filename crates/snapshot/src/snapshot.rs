@@ -22,6 +22,8 @@ pub struct TenantLimits {
     pub requests_in_flight: Option<u32>,
     /// Requests that begin in a second.
     pub requests_per_second: Option<u32>,
+    /// TLS handshakes that begin in a second.
+    pub handshakes_per_second: Option<u32>,
     /// Client connections with TLS.
     pub connections: Option<u32>,
 }

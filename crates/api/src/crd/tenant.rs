@@ -132,9 +132,10 @@ pub struct TenantLimits {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 4294967295_i64))]
     pub connections: Option<i64>,
-    /// TLS handshakes in a second. Not enforced yet.
+    /// TLS handshakes that begin in a second, by the hostname that they are for, full and resumed ones; as many may come
+    /// at once. Connections with further ones are closed. When absent, any number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = 0, max = 4294967295_i64))]
     pub handshakes_per_second: Option<i64>,
     /// Requests that are being answered at one moment, WebSockets included. Further ones are answered with 429. When
     /// absent, tenancy.limits.requestsInFlight of the installation.

@@ -119,8 +119,10 @@ labels! {
         Failed => "failed",
         /// It took longer than `readTimeout`.
         TimedOut => "timeout",
-        /// Too many others of the same tenant were waiting.
+        /// Too many others of the same tenant were waiting, or connected.
         Dropped => "dropped",
+        /// The tenant had begun as many in that second as it may.
+        Limited => "limited",
     }
 }
 
@@ -165,6 +167,8 @@ labels! {
         CertificateUnusable => "certificate_unusable",
         /// Closed: too many handshakes of the same tenant were waiting.
         HandshakeQueueFull => "handshake_queue_full",
+        /// Closed: the tenant has begun as many handshakes in this second as it may.
+        HandshakeRate => "handshake_rate",
     }
 }
 

@@ -60,6 +60,14 @@ fn a_clock_that_is_behind_lets_nobody_in_too_early() {
     assert!(!rates.allow_request(4, before));
 }
 
+#[test]
+fn handshakes_and_requests_have_a_bucket_each() {
+    let rates = Rates::default();
+    assert_eq!(burst(&rates, 3, Duration::ZERO, 10), 3);
+    assert!(rates.allow_handshake(1, rates.start));
+    assert!(!rates.allow_handshake(1, rates.start));
+}
+
 /// Eight threads ask as fast as they can at one moment: together they get one second's worth, to the last one.
 #[test]
 fn workers_that_ask_at_once_share_one_bucket() {

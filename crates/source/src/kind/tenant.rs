@@ -71,6 +71,10 @@ pub(super) fn read(
             .limits
             .requests_per_second
             .map(|limit| at_most("requestsPerSecond", limit, draft)),
+        max_handshakes_per_second: spec
+            .limits
+            .handshakes_per_second
+            .map(|limit| at_most("handshakesPerSecond", limit, draft)),
         max_connections: spec.limits.connections.map(|limit| at_most("connections", limit, draft)),
         max_hosts: spec.limits.hosts.map(|limit| at_most("hosts", limit, draft)),
         pinned,
@@ -146,7 +150,6 @@ fn require_tls13(tls: &api::TenantTls, draft: &mut Draft) -> bool {
 
 fn max_routes(limits: api::TenantLimits, draft: &mut Draft) -> Option<u32> {
     let ignored = [
-        ("handshakesPerSecond", limits.handshakes_per_second),
         ("bytesBuffered", limits.bytes_buffered),
     ];
     for (name, _) in ignored.iter().filter(|(_, limit)| limit.is_some()) {

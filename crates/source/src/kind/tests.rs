@@ -308,6 +308,8 @@ fn a_tenant_that_cannot_be_honoured_is_narrower() {
     assert_eq!(spec.max_requests_in_flight, Some(0));
     let (spec, findings) = object!(Tenant, &tenant("limits: {requestsPerSecond: 300}"));
     assert_eq!((spec.max_requests_per_second, told(&findings).len()), (Some(300), 0));
+    let (spec, findings) = object!(Tenant, &tenant("limits: {handshakesPerSecond: 30}"));
+    assert_eq!((spec.max_handshakes_per_second, told(&findings).len()), (Some(30), 0));
     let (spec, findings) = object!(Tenant, &tenant("limits: {requestsPerSecond: -1}"));
     assert_eq!(told(&findings), [("spec.limits.requestsPerSecond", Reason::InvalidValue)]);
     assert_eq!(spec.max_requests_per_second, Some(0));
