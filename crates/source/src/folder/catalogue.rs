@@ -290,13 +290,19 @@ impl Catalogue {
 
 /// What is said about a Tenant that is kept, since its file cannot be read.
 fn kept(origin: &Origin) -> Finding {
+    let about = kind::origin_of_tenant(origin);
+    let message = match about.key.kind {
+        Kind::File => "a Tenant stood in the file, which cannot be read; it is not in force",
+        _ => {
+            "its file cannot be read in full; its namespaces and domains are kept, and nothing of this tenant is served"
+        }
+    };
     Finding {
         severity: Severity::Error,
         reason: Reason::FileInvalid,
-        origin: kind::origin_of_tenant(origin),
+        origin: about,
         field: "".into(),
-        message: "its file cannot be read in full; its namespaces and domains are kept, and nothing of this tenant is served"
-            .into(),
+        message: message.into(),
         remedy: "correct the file; delete it to withdraw the Tenant",
     }
 }
