@@ -223,10 +223,12 @@ impl World {
             Placed::Nowhere => return false,
             Placed::Filed(before) => before,
         };
-        let Some(tenant) = self.tenancy.tenant_of(&key.namespace) else { return false };
         if before == object {
+            // What was compiled holds the one that was there: to keep this one too would take its memory twice.
+            before.into_iter().for_each(|kept| drop(self.place(key, Some(kept))));
             return false;
         }
+        let Some(tenant) = self.tenancy.tenant_of(&key.namespace) else { return false };
         let change = Change { tenant, before, after: object };
         match &mut self.changes {
             Changes::Everything => {}

@@ -71,6 +71,9 @@ impl<T> FairQueue<T> {
         // A lane that is empty and has its whole allowance need not be remembered.
         let burst = self.allowance.burst;
         self.lanes.retain(|_, lane| !lane.waiting.is_empty() || lane.bucket.level < burst);
+        if self.lanes.capacity() > 4 * self.lanes.len() + 64 {
+            self.lanes.shrink_to(2 * self.lanes.len());
+        }
         self.take_turns();
     }
 

@@ -4,6 +4,7 @@
 mod unreadable;
 
 use super::*;
+use crate::backend::ServiceKind;
 use crate::claim::{ClaimState, HostClaim};
 use crate::finding::Reason;
 use crate::settings::TenancyMode;
@@ -33,6 +34,24 @@ fn a_recorded_claim_that_comes_back_is_no_change() {
     world.withdraw(claim(2).key());
     assert!(matches!(world.take_changes(), Changes::None));
     assert_eq!(world.claims().values().next().map(|claim| claim.epoch), Some(2));
+}
+
+#[test]
+fn an_object_that_comes_again_unchanged_is_not_kept_twice() {
+    let mut world = World::new(Settings::default());
+    let service = || {
+        let origin = Origin::bare(ObjectKey::new(Kind::Service, "acme", "web"));
+        let kind = ServiceKind::Endpoints;
+        Arc::new(Service { origin, kind, ports: vec![], pass_host_header: true })
+    };
+    let first = service();
+    world.declare(Object::Service(first.clone()));
+    world.take_changes();
+    world.declare(Object::Service(service()));
+    assert!(matches!(world.take_changes(), Changes::None));
+    let (_, tenant) = world.tenants().next().unwrap();
+    let kept = tenant.namespaces.get("acme").and_then(|acme| acme.services.get("web")).unwrap();
+    assert!(Arc::ptr_eq(kept, &first), "whoever compiled the first one holds it");
 }
 
 #[test]

@@ -149,6 +149,8 @@ impl References {
         unwanted: &mut Vec<SecretName>,
     ) {
         let before = match routes.filter(|routes| !routes.certificates.is_empty()) {
+            // The one that was there is the one that others hold.
+            Some(routes) if self.in_force.get(key) == Some(&routes) => Some(routes),
             Some(routes) => self.in_force.insert(key.clone(), routes),
             None => self.in_force.remove(key),
         };
