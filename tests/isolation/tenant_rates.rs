@@ -4,8 +4,9 @@
 use std::time::Instant;
 
 use postern_tests::patience::until;
-use postern_tests::tls::HandshakeError;
-use postern_tests::{EdgeBuilder, Raw};
+use postern_tests::tls::Connected;
+use postern_tests::{EdgeBuilder, Handshake, HandshakeError, Raw};
+use rustls::{AlertDescription, NamedGroup};
 
 use crate::pair::{A, B, Pair};
 
@@ -64,6 +65,53 @@ async fn who_may_begin_no_handshake_closes_none_of_its_connections() {
     assert!(pair.edge.tls().sni(B).connect().await.is_err());
     raw.get(B, "/").await.from_backend("globex");
     pair.acme_is_intact().await;
+}
+
+const P384: [NamedGroup; 1] = [NamedGroup::secp384r1];
+const X25519: [NamedGroup; 1] = [NamedGroup::X25519];
+
+#[tokio::test]
+async fn groups_that_the_operator_does_not_allow_are_refused_and_the_neighbour_has_all() {
+    let pair = limited("tls: {curves: [CurveP384]}").await;
+    let group = |connected: &Connected| {
+        let group = connected.get_ref().1.negotiated_key_exchange_group();
+        group.expect("a handshake agrees on one").name()
+    };
+    for versions in [Handshake::tls12, Handshake::tls13] {
+        let of = |name: &str| versions(pair.edge.tls().sni(name));
+        assert_eq!(of(B).groups(&X25519).refused().await, AlertDescription::HandshakeFailure);
+        let connected = of(B).groups(&P384).connect().await.expect("a handshake");
+        assert_eq!(group(&connected), NamedGroup::secp384r1);
+        // One that prefers another is asked again for this one.
+        let both = [NamedGroup::X25519, NamedGroup::secp384r1];
+        let connected = of(B).groups(&both).connect().await.expect("a handshake");
+        assert_eq!(group(&connected), NamedGroup::secp384r1);
+        let connected = of(A).groups(&X25519).connect().await.expect("a handshake");
+        assert_eq!(group(&connected), NamedGroup::X25519);
+    }
+    pair.acme_is_intact().await;
+}
+
+#[tokio::test]
+async fn a_connection_made_under_other_groups_is_not_served_any_more() {
+    let pair = limited("tls: {}").await;
+    let mut raw = Raw::tls(pair.edge.tls().sni(B).connect().await.expect("a handshake"));
+    raw.get(B, "/").await.from_backend("globex");
+    pair.edge.apply("0-tenant.yaml", &tenant("tls: {curves: [CurveP384]}"));
+    assert_eq!(raw.get(B, "/").await.status, 421);
+    pair.globex_is_intact().await;
+    pair.acme_is_intact().await;
+}
+
+#[tokio::test]
+async fn a_list_without_a_usable_group_closes_and_never_means_the_defaults() {
+    let pair = limited("tls: {curves: [CurveP521, secp256r1]}").await;
+    assert_eq!(pair.edge.tls().sni(B).refused().await, AlertDescription::UnrecognisedName);
+    let series = "postern_refusals_total{tenant=\"tenant/globex\",reason=\"no_key_exchange\"}";
+    until("it is counted", || async { (counted(&pair, series) == 1).then_some(()) }).await;
+    pair.acme_is_intact().await;
+    pair.edge.apply("0-tenant.yaml", &tenant("tls: {curves: [CurveP521, CurveP256]}"));
+    pair.globex_is_intact().await;
 }
 
 const UPGRADE: &str = "GET /up HTTP/1.1\r\nHost: b.example.test\r\nConnection: Upgrade\r\n\

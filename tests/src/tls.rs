@@ -10,8 +10,8 @@ use rustls::client::{ClientSessionStore, Resumption};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
-    AlertDescription, ClientConfig, DigitallySignedStruct, HandshakeKind, SignatureScheme,
-    SupportedProtocolVersion,
+    AlertDescription, ClientConfig, DigitallySignedStruct, HandshakeKind, NamedGroup,
+    SignatureScheme, SupportedProtocolVersion,
 };
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -34,6 +34,7 @@ pub struct Handshake {
     versions: Vec<&'static SupportedProtocolVersion>,
     sessions: Option<Arc<dyn ClientSessionStore>>,
     reused: Option<Arc<ClientConfig>>,
+    groups: Option<Vec<NamedGroup>>,
 }
 
 /// Why a handshake did not succeed.
@@ -52,7 +53,15 @@ impl Handshake {
     /// With an address, without SNI.
     pub fn with(to: SocketAddr) -> Self {
         let versions = vec![&rustls::version::TLS13, &rustls::version::TLS12];
-        Self { to, name: None, alpn: Vec::new(), versions, sessions: None, reused: None }
+        Self {
+            to,
+            name: None,
+            alpn: Vec::new(),
+            versions,
+            sessions: None,
+            reused: None,
+            groups: None,
+        }
     }
 
     /// With this name as SNI.
@@ -80,6 +89,13 @@ impl Handshake {
     #[must_use]
     pub fn tls13(mut self) -> Self {
         self.versions = vec![&rustls::version::TLS13];
+        self
+    }
+
+    /// Offers these groups for key exchange, and no others.
+    #[must_use]
+    pub fn groups(mut self, groups: &[NamedGroup]) -> Self {
+        self.groups = Some(groups.to_vec());
         self
     }
 
@@ -133,7 +149,11 @@ impl Handshake {
 
     /// The client configuration.
     pub fn config(&self) -> ClientConfig {
-        let mut config = ClientConfig::builder_with_provider(provider())
+        let mut provider = CryptoProvider::clone(&provider());
+        if let Some(groups) = &self.groups {
+            provider.kx_groups.retain(|group| groups.contains(&group.name()));
+        }
+        let mut config = ClientConfig::builder_with_provider(Arc::new(provider))
             .with_protocol_versions(&self.versions)
             .expect("the provider has suites for both versions")
             .dangerous()

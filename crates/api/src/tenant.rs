@@ -91,7 +91,7 @@ pub struct TenantTls {
     /// `VersionTLS12` (the default) or `VersionTLS13`.
     #[serde(default)]
     pub min_version: Option<String>,
-    /// The curves.
+    /// The groups for key exchange.
     #[serde(default, deserialize_with = "crate::null_is_absent")]
     pub curves: Vec<String>,
 }

@@ -213,6 +213,9 @@ pub(crate) fn refusal(snapshot: &Snapshot, name: &Host) -> &'static str {
         Some(TlsDecision::Refuse(TlsRefusal::CertificateUnusable)) => {
             "the host's own certificate is unusable"
         }
+        Some(TlsDecision::Refuse(TlsRefusal::NoKeyExchange)) => {
+            "no group for key exchange that the operator allows is usable"
+        }
         Some(_) => "no certificate is declared for the host",
     }
 }

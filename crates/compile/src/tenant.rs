@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use postern_model::{
-    EntryPointSet, Finding, Host, HostPattern, HttpRoutes, Object, ObjectKey, Report,
+    EntryPointSet, Finding, Host, HostPattern, HttpRoutes, KeyExchange, Object, ObjectKey, Report,
     SmallMap, TenantId, TenantSpec, Timestamp, Unserved,
 };
 use postern_snapshot::editor::TenantRoom;
@@ -37,7 +37,8 @@ pub(crate) struct Tenant {
     scope: TenantScope,
     room: TenantRoom,
     entry_points: EntryPointSet,
-    demands: TlsDemands,
+    /// None if nobody can meet them.
+    demands: Option<TlsDemands>,
     /// Its Tenant object cannot be read in full: it keeps its names, and nothing of it is served (I9).
     closed: bool,
     catch_all: bool,
@@ -165,7 +166,7 @@ impl Tenant {
             id,
             room,
             entry_points,
-            demands: TlsDemands { require_tls13: spec.is_some_and(|spec| spec.require_tls13) },
+            demands: demands(spec),
             closed: spec.is_some_and(TenantSpec::is_closed),
             catch_all: false,
             max_routes: spec.and_then(|spec| spec.max_routes).or(terms.max_routes()),
@@ -466,6 +467,17 @@ impl Tenant {
         let routes = self.hosts.get(host).map(|state| state.group.routes.iter());
         routes.into_iter().flatten().any(|r| r.object == *object && &*r.field == field)
     }
+}
+
+/// What the operator demands of the tenant's clients; nothing if nobody can meet it.
+fn demands(spec: Option<&TenantSpec>) -> Option<TlsDemands> {
+    let Some(spec) = spec else { return Some(TlsDemands::default()) };
+    let key_exchange = match spec.key_exchange {
+        KeyExchange::Default => None,
+        KeyExchange::Only(groups) => Some(groups),
+        KeyExchange::Impossible => return None,
+    };
+    Some(TlsDemands { require_tls13: spec.require_tls13, key_exchange })
 }
 
 /// The exact host of a pattern and what stands after its first label.

@@ -324,14 +324,17 @@ impl Certificates {
         Some(Candidate { secret: secret.target(), loaded, covers })
     }
 
-    /// How a host answers a ClientHello.
+    /// How a host answers a ClientHello; without demands, because nobody could meet them, with a refusal.
     pub(crate) fn decide(
         &mut self,
         host: &HostTls<'_>,
         scope: &TenantScope,
-        demands: TlsDemands,
+        demands: Option<TlsDemands>,
         now: Timestamp,
     ) -> TlsDecision {
+        let Some(demands) = demands else {
+            return TlsDecision::Refuse(TlsRefusal::NoKeyExchange);
+        };
         let explicit = self.explicit(host);
         let is_explicit = explicit.is_some();
         let candidates = explicit.unwrap_or_else(|| self.pooled(host.pattern));

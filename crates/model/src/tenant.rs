@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::finding::{Finding, Reason, Severity};
 use crate::host::HostPattern;
+use crate::key_exchange::KeyExchange;
 use crate::origin::Origin;
 use crate::settings::TenancyMode;
 
@@ -79,6 +80,8 @@ pub struct TenantSpec {
     pub allow_catch_all: bool,
     /// The lowest TLS version that it accepts is 1.3 (`spec.tls.minVersion: VersionTLS13`).
     pub require_tls13: bool,
+    /// The groups for key exchange that it accepts (`spec.tls.curves`).
+    pub key_exchange: KeyExchange,
     /// The most certificates and routes; none: the installation's limit.
     pub max_routes: Option<u32>,
     /// The most requests in flight; none: the installation's limit.
@@ -108,6 +111,7 @@ impl TenantSpec {
             entry_points: Vec::new(),
             allow_catch_all: false,
             require_tls13: true,
+            key_exchange: KeyExchange::Default,
             max_routes: None,
             max_requests_in_flight: None,
             max_requests_per_second: None,

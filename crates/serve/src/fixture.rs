@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postern_model::{
-    AppProtocol, EntryPointId, EntryPointSet, HostPattern, Kind, ObjectKey, PathMatch, SecretBytes,
-    Tenancy,
+    AppProtocol, EntryPointId, EntryPointSet, HostPattern, KeyExchangeGroup, KeyExchangeGroups,
+    Kind, ObjectKey, PathMatch, SecretBytes, Tenancy,
 };
 use postern_snapshot::editor::{HostParts, TenantRoom};
 use postern_snapshot::{
@@ -66,7 +66,12 @@ impl Site {
     }
 
     pub(crate) fn tls13_only(self) -> Self {
-        Self { demands: TlsDemands { require_tls13: true }, ..self }
+        Self { demands: TlsDemands { require_tls13: true, ..self.demands }, ..self }
+    }
+
+    pub(crate) fn key_exchange(self, groups: impl IntoIterator<Item = KeyExchangeGroup>) -> Self {
+        let key_exchange = KeyExchangeGroups::of(groups);
+        Self { demands: TlsDemands { key_exchange, ..self.demands }, ..self }
     }
 
     /// Forwards every path to `endpoint`.

@@ -188,6 +188,7 @@ fn profile(admission: &Admission) -> Result<Arc<TlsProfile>, Reason> {
         TlsDecision::Serve(profile) => Ok(profile.clone()),
         TlsDecision::Refuse(TlsRefusal::NoCertificate) => Err(Reason::NoCertificate),
         TlsDecision::Refuse(TlsRefusal::CertificateUnusable) => Err(Reason::CertificateUnusable),
+        TlsDecision::Refuse(TlsRefusal::NoKeyExchange) => Err(Reason::NoKeyExchange),
     }
 }
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The rustls configuration of one TLS profile (wall W4): its certificate and no other, its tickets and no others.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
+use postern_model::{KeyExchangeGroup, KeyExchangeGroups};
 use postern_snapshot::TlsProfile;
-use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::crypto::aws_lc_rs::kx_group;
+use rustls::crypto::{CryptoProvider, SupportedKxGroup, aws_lc_rs};
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
@@ -20,6 +22,29 @@ static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| {
     provider.cipher_suites.sort_by_key(|suite| !is_aes_128(suite.suite()));
     Arc::new(provider)
 });
+
+/// The same with each choice of groups that somebody has made: what they share is no secret, and there are few.
+static CHOSEN: [OnceLock<Arc<CryptoProvider>>; KeyExchangeGroups::COUNT] =
+    [const { OnceLock::new() }; KeyExchangeGroups::COUNT];
+
+/// Which of the groups is used, rustls leaves to the client's order, as Go does since 1.24.
+fn provider(groups: Option<KeyExchangeGroups>) -> &'static Arc<CryptoProvider> {
+    let Some(groups) = groups else { return &PROVIDER };
+    CHOSEN[groups.number()].get_or_init(|| {
+        let kx_groups = groups.iter().map(offered).collect();
+        Arc::new(CryptoProvider { kx_groups, ..CryptoProvider::clone(&PROVIDER) })
+    })
+}
+
+fn offered(group: KeyExchangeGroup) -> &'static dyn SupportedKxGroup {
+    match group {
+        KeyExchangeGroup::X25519MlKem768 => kx_group::X25519MLKEM768,
+        KeyExchangeGroup::SecP256r1MlKem768 => kx_group::SECP256R1MLKEM768,
+        KeyExchangeGroup::X25519 => kx_group::X25519,
+        KeyExchangeGroup::P256 => kx_group::SECP256R1,
+        KeyExchangeGroup::P384 => kx_group::SECP384R1,
+    }
+}
 
 fn is_aes_128(suite: CipherSuite) -> bool {
     matches!(
@@ -40,11 +65,12 @@ pub(crate) fn make(profile: &TlsProfile, tickets: &Tickets) -> Arc<ServerConfig>
     let versions = if profile.demands().require_tls13 { &both[..1] } else { both };
     // It was read when it was declared; if it cannot be now, there is no handshake.
     let certificate = OnlyThis(profile.certificate().certified().ok().map(Arc::new));
-    let mut config = ServerConfig::builder_with_provider(PROVIDER.clone())
-        .with_protocol_versions(versions)
-        .expect("the provider has suites and groups for both versions")
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(certificate));
+    let mut config =
+        ServerConfig::builder_with_provider(provider(profile.demands().key_exchange).clone())
+            .with_protocol_versions(versions)
+            .expect("the provider has suites and groups for both versions")
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(certificate));
     config.ignore_client_order = true;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     // A store would be shared by whoever shares the configuration; a ticket is bound to its keys.

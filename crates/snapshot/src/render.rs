@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 
-use postern_model::{EntryPoint, EntryPointId, EntryPointSet, PathMatch};
+use postern_model::{EntryPoint, EntryPointId, EntryPointSet, KeyExchangeGroup, PathMatch};
 use serde_json::{Map, Value, json};
 
 use crate::host_index::HostEntry;
@@ -97,6 +97,9 @@ fn tls(decision: &TlsDecision) -> Value {
         TlsDecision::Refuse(TlsRefusal::CertificateUnusable) => {
             json!({ "refused": "the host's own certificate is unusable" })
         }
+        TlsDecision::Refuse(TlsRefusal::NoKeyExchange) => {
+            json!({ "refused": "no group for key exchange is usable" })
+        }
         TlsDecision::Serve(profile) => {
             let certificate = profile.certificate();
             let names: Vec<_> = certificate.names().iter().map(ToString::to_string).collect();
@@ -104,12 +107,17 @@ fn tls(decision: &TlsDecision) -> Value {
                 let _ = write!(out, "{b:02x}");
                 out
             });
-            json!({
+            let mut served = json!({
                 "names": names,
                 "fingerprint": fingerprint,
                 "notAfter": certificate.not_after().0,
                 "minVersion": if profile.demands().require_tls13 { "1.3" } else { "1.2" },
-            })
+            });
+            if let Some(groups) = profile.demands().key_exchange {
+                let names = groups.iter().map(KeyExchangeGroup::name);
+                served["keyExchange"] = names.collect();
+            }
+            served
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use postern_model::KeyExchangeGroups;
 use rustls::ServerConfig;
 
 use crate::certificate::Certificate;
@@ -24,6 +25,8 @@ pub enum TlsRefusal {
     NoCertificate,
     /// The host's own certificate is missing, broken, or for other names.
     CertificateUnusable,
+    /// None of the groups for key exchange that the operator allows the tenant is one that is offered.
+    NoKeyExchange,
 }
 
 /// What a handshake demands of the client.  A ticket issued under other demands does not resume.
@@ -31,6 +34,8 @@ pub enum TlsRefusal {
 pub struct TlsDemands {
     /// TLS 1.3 only.
     pub require_tls13: bool,
+    /// A secret from one of these groups; none: from one of those that are the default.
+    pub key_exchange: Option<KeyExchangeGroups>,
 }
 
 /// Everything that a handshake needs: hosts share a profile only within one tenant, claim epoch, certificate and policy.

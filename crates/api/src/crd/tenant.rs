@@ -107,7 +107,9 @@ pub struct TenantTls {
     /// The lowest version that is accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_version: Option<TlsVersion>,
-    /// The groups for key exchange, the preferred one first, such as X25519MLKEM768, X25519 or CurveP256. Not used yet.
+    /// The groups for key exchange that are accepted: X25519MLKEM768, SecP256r1MLKEM768 (both TLS 1.3 only), X25519,
+    /// CurveP256, CurveP384. Of those, the client's favourite is used, whatever their order here. With none that is known,
+    /// TLS handshakes are refused. None listed: all but SecP256r1MLKEM768.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     pub curves: Vec<String>,

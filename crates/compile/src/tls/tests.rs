@@ -3,13 +3,16 @@
 
 use std::sync::Arc;
 
-use postern_model::{Host, Kind, Secret, Timestamp, World};
+use postern_model::{
+    Host, KeyExchange, KeyExchangeGroup, KeyExchangeGroups, Kind, Secret, TenantSpec, Timestamp,
+    World,
+};
 use postern_snapshot::{Snapshot, TlsDecision, TlsProfile, TlsRefusal};
 
 use crate::Compiler;
 use crate::scenario::{
     NOW, VALID, Validity, compiled, declare, ingress, key, reasons, secret, secret_of, serve,
-    with_tls, world,
+    tenant, with_tls, world,
 };
 
 const EXPIRED: Validity = Validity(-90, -1);
@@ -54,6 +57,31 @@ fn another_tenants_certificate_is_never_served() {
     let (snapshot, _) = compiled(&mut world);
     assert_eq!(refusal(&snapshot, "a.test"), TlsRefusal::NoCertificate);
     assert_eq!(profile(&snapshot, "b.test").scope().label().as_ref(), "b");
+}
+
+#[test]
+fn a_tenant_without_a_usable_group_has_no_handshake_and_another_tenant_has() {
+    let mut world = world();
+    let closed =
+        TenantSpec { key_exchange: KeyExchange::Impossible, ..tenant("acme", &["a"], &[]) };
+    declare!(
+        world,
+        closed,
+        secret("a/cert", &["a.test"], VALID),
+        with_tls(ingress("a/in", 1, &["a.test/ web"]), "cert", &["a.test"]),
+        secret("b/cert", &["b.test"], VALID),
+        with_tls(ingress("b/in", 2, &["b.test/ web"]), "cert", &["b.test"]),
+    );
+    let (snapshot, _) = compiled(&mut world);
+    assert_eq!(refusal(&snapshot, "a.test"), TlsRefusal::NoKeyExchange);
+    assert_eq!(profile(&snapshot, "b.test").demands().key_exchange, None);
+    let groups = KeyExchangeGroups::of([KeyExchangeGroup::P384]).unwrap();
+    declare!(
+        world,
+        TenantSpec { key_exchange: KeyExchange::Only(groups), ..tenant("acme", &["a"], &[]) }
+    );
+    let (snapshot, _) = compiled(&mut world);
+    assert_eq!(profile(&snapshot, "a.test").demands().key_exchange, Some(groups));
 }
 
 #[test]

@@ -165,6 +165,8 @@ labels! {
         NoCertificate => "no_certificate",
         /// Alert: the host's certificate is unusable.
         CertificateUnusable => "certificate_unusable",
+        /// Alert: none of the groups for key exchange that the operator allows the tenant is offered.
+        NoKeyExchange => "no_key_exchange",
         /// Closed: too many handshakes of the same tenant were waiting.
         HandshakeQueueFull => "handshake_queue_full",
         /// Closed: the tenant has begun as many handshakes in this second as it may.

@@ -4,7 +4,10 @@
 use std::sync::Arc;
 
 use postern_api as api;
-use postern_model::{HostPattern, Object, Reason, Standing, TenantSpec};
+use postern_model::{
+    HostPattern, KeyExchange, KeyExchangeGroup, KeyExchangeGroups, Object, Quoted, Reason,
+    Standing, TenantSpec,
+};
 
 use super::{present, shared};
 use crate::interner::Interner;
@@ -62,6 +65,7 @@ pub(super) fn read(
         entry_points,
         allow_catch_all: spec.allow_catch_all.unwrap_or(false),
         require_tls13: require_tls13(&spec.tls, draft),
+        key_exchange: key_exchange(&spec.tls.curves, draft),
         max_routes: max_routes(spec.limits, draft),
         max_requests_in_flight: spec
             .limits
@@ -119,17 +123,39 @@ fn domains(domains: &[String], draft: &mut Draft) -> Vec<HostPattern> {
     patterns
 }
 
-fn require_tls13(tls: &api::TenantTls, draft: &mut Draft) -> bool {
-    if !tls.curves.is_empty() {
-        draft.warning(
-            Reason::Unsupported,
+/// The groups of a list that are offered.  A list without any allows no handshake: the defaults are not what was meant.
+fn key_exchange(curves: &[String], draft: &mut Draft) -> KeyExchange {
+    if curves.is_empty() {
+        return KeyExchange::Default;
+    }
+    let known = curves.iter().map(|name| KeyExchangeGroup::named(name));
+    let groups = KeyExchangeGroups::of(known.flatten());
+    let effect = match groups {
+        Some(_) => "the others of the list are used",
+        None => "TLS handshakes for this tenant are refused, since no other of the list is",
+    };
+    for (index, name) in curves.iter().enumerate() {
+        if KeyExchangeGroup::named(name).is_some() {
+            continue;
+        }
+        let reason = match &**name {
+            // Go and Traefik have them, the library that does the handshakes here has not.
+            "CurveP521" | "SecP384r1MLKEM1024" => Reason::Unsupported,
+            _ => Reason::InvalidValue,
+        };
+        draft.error(
+            reason,
             Note {
-                field: "spec.tls.curves".into(),
-                message: "curves cannot be chosen yet; the defaults are used".into(),
-                remedy: "remove the field",
+                field: format!("spec.tls.curves[{index}]").into(),
+                message: format!("{} is not offered; {effect}", Quoted(name)),
+                remedy: "write X25519MLKEM768, SecP256r1MLKEM768, X25519, CurveP256 or CurveP384",
             },
         );
     }
+    groups.map_or(KeyExchange::Impossible, KeyExchange::Only)
+}
+
+fn require_tls13(tls: &api::TenantTls, draft: &mut Draft) -> bool {
     match present(tls.min_version.as_deref()) {
         None | Some("VersionTLS12") => false,
         Some("VersionTLS13") => true,
@@ -149,14 +175,11 @@ fn require_tls13(tls: &api::TenantTls, draft: &mut Draft) -> bool {
 }
 
 fn max_routes(limits: api::TenantLimits, draft: &mut Draft) -> Option<u32> {
-    let ignored = [
-        ("bytesBuffered", limits.bytes_buffered),
-    ];
-    for (name, _) in ignored.iter().filter(|(_, limit)| limit.is_some()) {
+    if limits.bytes_buffered.is_some() {
         draft.warning(
             Reason::Unsupported,
             Note {
-                field: format!("spec.limits.{name}").into(),
+                field: "spec.limits.bytesBuffered".into(),
                 message: "this limit is not enforced yet".into(),
                 remedy: "do not rely on this limit",
             },

@@ -318,6 +318,34 @@ fn a_tenant_that_cannot_be_honoured_is_narrower() {
 }
 
 #[test]
+fn groups_for_key_exchange_are_those_of_the_list_or_none() {
+    use postern_model::KeyExchangeGroup::{P384, X25519, X25519MlKem768};
+    use postern_model::{KeyExchange, KeyExchangeGroup, KeyExchangeGroups};
+    let tenant = |curves: &str| {
+        let head = "apiVersion: postern.dev/v1alpha1\nkind: Tenant\nmetadata: {name: a}";
+        let text = format!("{head}\nspec: {{namespaces: [a], tls: {{curves: {curves}}}}}\n");
+        let (spec, findings) = object!(Tenant, &text);
+        let told = findings.iter().map(|f| (f.field.to_string(), f.reason, f.message.clone()));
+        (spec.key_exchange, told.collect::<Vec<_>>())
+    };
+    let only = |groups: &[KeyExchangeGroup]| {
+        KeyExchange::Only(KeyExchangeGroups::of(groups.iter().copied()).unwrap())
+    };
+    assert_eq!(tenant("[]"), (KeyExchange::Default, vec![]));
+    assert_eq!(tenant("[CurveP384, X25519, CurveP384]"), (only(&[X25519, P384]), vec![]));
+    let (groups, told) = tenant("[X25519MLKEM768, CurveP521]");
+    assert_eq!(groups, only(&[X25519MlKem768]));
+    let said = "CurveP521 is not offered; the others of the list are used".to_owned();
+    assert_eq!(told, [("spec.tls.curves[1]".to_owned(), Reason::Unsupported, said)]);
+    // Names are those of Go and Traefik, and no others.
+    for one in ["''", "x25519", "P-384", "secp384r1", "CurveP521"] {
+        let (groups, told) = tenant(&format!("[{one}]"));
+        assert_eq!(groups, KeyExchange::Impossible, "{one}");
+        assert!(told[0].2.contains("TLS handshakes for this tenant are refused"), "{told:?}");
+    }
+}
+
+#[test]
 fn a_claim_is_held_or_released() {
     let claim = |rest: &str| {
         read(&format!(

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A ticket resumes under the same tenant, claim epoch and demands, on every worker, and nowhere else (I2).
 
+use postern_model::KeyExchangeGroup;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, SupportedProtocolVersion};
 
@@ -83,6 +84,20 @@ fn a_ticket_is_dead_under_stricter_demands() {
     let then = Site::new("acme", NAME).certificate(&own);
     let now = then.clone().tls13_only();
     assert_eq!(second_visit(&TLS13, &[then], &[now], NAME), HandshakeKind::Full);
+}
+
+#[test]
+fn a_ticket_is_dead_under_other_groups_for_key_exchange() {
+    let own = certificate(&[NAME]);
+    let then = Site::new("acme", NAME).certificate(&own);
+    let now = then.clone().key_exchange([KeyExchangeGroup::X25519, KeyExchangeGroup::P384]);
+    each_version(
+        std::slice::from_ref(&then),
+        std::slice::from_ref(&now),
+        NAME,
+        HandshakeKind::Full,
+    );
+    each_version(&[now], &[then], NAME, HandshakeKind::Full);
 }
 
 #[test]
