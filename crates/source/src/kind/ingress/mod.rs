@@ -27,12 +27,12 @@ pub(super) fn read(
     strings: &mut Interner,
     settings: &Settings,
 ) -> Option<Object> {
-    let annotations = &ingress.metadata.annotations;
     let labels = &ingress.metadata.labels;
     if !settings.label_selector.selects(|name| labels.0.get(name).map(String::as_str)) {
         draft.findings.clear();
         return None;
     }
+    let annotations = &ingress.metadata.annotations;
     let class = class(&ingress, strings);
     if let Some(note) = annotations::crossing(annotations)
         && !may_cross_providers(settings, &draft.origin.key.namespace)
