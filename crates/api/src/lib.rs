@@ -34,7 +34,7 @@ pub use reference_grant::{
 };
 pub use secret::{Secret, SecretData, SecretText};
 pub use service::{Service, ServicePort, ServiceSpec};
-pub use spelling::is_nearly;
+pub use spelling::{edits, is_nearly};
 pub use tenant::{LabelSelector, Tenant, TenantLimits, TenantSpec, TenantTls};
 pub use text_map::TextMap;
 

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use postern_api::edits;
 use postern_model::Quoted;
 
 use super::outline::{Form, Outline};
@@ -162,29 +163,10 @@ pub(crate) fn nearest(
     let written = written.to_ascii_lowercase();
     let enough = (written.len() / 4).max(2);
     known
-        .map(|name| (distance(written.as_bytes(), name.to_ascii_lowercase().as_bytes()), name))
-        .filter(|(distance, name)| *distance <= enough && *distance < name.len())
-        .min_by_key(|(distance, _)| *distance)
+        .map(|name| (edits(&written, &name.to_ascii_lowercase()), name))
+        .filter(|(edits, name)| *edits <= enough && *edits < name.len())
+        .min_by_key(|(edits, _)| *edits)
         .map(|(_, name)| name)
-}
-
-/// How many letters must be put, taken, changed or swapped with their neighbour (optimal string alignment).
-fn distance(a: &[u8], b: &[u8]) -> usize {
-    let mut before_last: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    for i in 1..=a.len() {
-        let mut row = vec![i];
-        for j in 1..=b.len() {
-            let changed = last[j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            let mut best = changed.min(last[j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                best = best.min(before_last[j - 2] + 1);
-            }
-            row.push(best);
-        }
-        before_last = std::mem::replace(&mut last, row);
-    }
-    last[b.len()]
 }
 
 #[cfg(test)]
