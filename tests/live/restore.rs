@@ -35,6 +35,15 @@ fn shop(tenant: &str) -> String {
     ingress(tenant, "shop", &names.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
+/// An older object of each tenant, with other names at first: by age alone it would have everybody's.
+fn elders(names: impl Fn(&str) -> Vec<String>) -> String {
+    let all = TENANTS.map(|tenant| {
+        let names = names(tenant);
+        ingress(tenant, "elder", &names.iter().map(String::as_str).collect::<Vec<_>>())
+    });
+    documents(&all.each_ref().map(String::as_str))
+}
+
 /// Recorded claims by name.
 type Claims = BTreeMap<String, Value>;
 
@@ -153,6 +162,7 @@ async fn all_is_as_before(edges: &[&Postern], api: &mut Api, before: &Claims) {
 async fn claims_that_are_lost_and_restored_while_others_race_for_the_names_change_no_owner() {
     let cluster = Cluster::shared().await;
     cluster.apply(&documents(&TENANTS.map(tenant).each_ref().map(String::as_str))).await;
+    cluster.apply(&elders(|tenant| vec![format!("elder-{tenant}.example")])).await;
     for tenant in TENANTS {
         cluster.rolled_out(tenant).await;
     }
@@ -162,6 +172,7 @@ async fn claims_that_are_lost_and_restored_while_others_race_for_the_names_chang
     let mut api = Api::connect(&cluster).await;
     let before = recorded(&mut api).await;
     let backup = backup(&before);
+    cluster.apply(&elders(|_| TENANTS.iter().flat_map(|tenant| names(tenant)).collect())).await;
     all_is_as_before(&[&one, &two], &mut api, &before).await;
 
     let race = Race::start(&cluster, &before).await;
